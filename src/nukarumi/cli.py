@@ -1,0 +1,210 @@
+"""The command ``nukarumi``: reads the words on the command line, calls the library, and turns errors into sentences.
+
+Exit codes: 0 done, 1 something failed on the way, 2 the input was refused, 130 interrupted by Ctrl-C, 141 the reader of
+a pipe went away. Nothing heavy is imported before it is known what is wanted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from nukarumi._errors import BadInput
+
+__all__ = ["main", "parser"]
+
+EXAMPLES = """\
+examples:
+  nukarumi race                                      eight optimizers on real handwritten digits
+  nukarumi race --problem reviews --optimizers sgd,adagrad
+  nukarumi race --problem data.csv --epochs 5 --seeds 3 --grid 0.001:1:7
+  nukarumi race --json result.json --out races/mine  for a program to read
+  nukarumi race --resume races/mine                  go on after Ctrl-C, with the same options
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments
+        The words after ``nukarumi``; None for those of this process.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Examples
+    --------
+    >>> main(["race", "--seeds", "none"])
+    2
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except BadInput as error:
+        return _fail(str(error), 2)
+    except BrokenPipeError:
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # so that the flush at the end of the process has somewhere to go
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except OSError as error:
+        return _fail(str(error), 1)
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of the command line."""
+    top = argparse.ArgumentParser(
+        prog="nukarumi",
+        description="Adagrad and its family: race them, and measure this machine.",
+        epilog="nukarumi COMMAND --help tells more.",
+    )
+    top.add_argument("--version", action="store_true", help="print the version and end")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    _add_race(commands)
+    commands.add_parser("bench", add_help=False, help="measure this machine, side by side with what else is installed")
+    return top
+
+
+def _add_race(commands: Any) -> None:
+    race = commands.add_parser(
+        "race",
+        help="train with every optimizer, each at its own best learning rate",
+        description="Race optimizers on one problem: each is tuned over its own learning rates on a validation split, "
+        "then judged on a test split over several seeds, all from the same starts.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = race.add_argument
+    add(
+        "--problem",
+        default="digits",
+        metavar="NAME|PATH",
+        help="digits, reviews, or a data file (.npz .csv .parquet .svm) or folder of IDX files (default: digits)",
+    )
+    add(
+        "--optimizers",
+        metavar="A,B,...",
+        help="names, separated by commas (default: sgd,momentum,nesterov,adagrad,rmsprop,adadelta,adam,adamw)",
+    )
+    add("--epochs", type=int, metavar="N", help="passes over the training data in each run (default: the problem's)")
+    add("--seeds", type=int, metavar="N", help="seeds to judge on (default: the problem's)")
+    add("--seed", type=int, default=0, metavar="N", help="where the seeds start (default: 0)")
+    add(
+        "--grid",
+        metavar="LO:HI:N|LIST",
+        help="learning rates to try, for all (default: seven around each optimizer's own default)",
+    )
+    add(
+        "--extend",
+        type=int,
+        default=3,
+        metavar="N",
+        help="how often a grid may grow while good rates touch its edge (default: 3)",
+    )
+    add("--batch-size", type=int, metavar="N", help="rows in a batch (default: the problem's)")
+    add("--jobs", type=int, metavar="N", help="worker processes; the numbers do not depend on it (default: one a CPU)")
+    add("--out", metavar="DIR", help="folder for runs, trails and result (default: races/<problem>-<time>)")
+    add(
+        "--resume",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="DIR",
+        help="go on with the race in DIR (default: not; without DIR: the one in --out, or the latest in races/)",
+    )
+    add(
+        "--json",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="write the result as JSON to FILE, or in place of the table to standard output (default: only the table)",
+    )
+    add("--quiet", action="store_true", help="show no progress (default: show it on standard error)")
+    race.set_defaults(run=_race)  # fmt: skip
+
+
+def _run(words: list[str]) -> int:
+    if words[:1] == ["bench"]:
+        from nukarumi.bench import main as bench  # noqa: PLC0415
+
+        return bench(words[1:])
+    top = parser()
+    try:
+        chosen = top.parse_args(words)
+    except SystemExit as ended:  # argparse has printed the help, or what is wrong
+        return int(ended.code or 0)
+    if chosen.version:
+        import nukarumi  # noqa: PLC0415
+
+        _say(f"nukarumi {nukarumi.__version__}")
+        return 0
+    if chosen.command is None:
+        top.print_help()
+        return 0
+    return int(chosen.run(chosen))
+
+
+def _race(chosen: argparse.Namespace) -> int:
+    from nukarumi.race import Engine, Local, RaceInterrupted, RunError, Serial, parse_grid, race  # noqa: PLC0415
+
+    engine: Engine = Serial() if chosen.jobs == 1 else Local(chosen.jobs)
+    code = 0
+    try:
+        result = race(
+            chosen.problem,
+            chosen.optimizers,
+            options={} if chosen.batch_size is None else {"batch_size": chosen.batch_size},
+            epochs=chosen.epochs,
+            seeds=chosen.seeds,
+            seed=chosen.seed,
+            grid=None if chosen.grid is None else parse_grid(chosen.grid),
+            extend=chosen.extend,
+            engine=engine,
+            out=chosen.out,
+            resume=chosen.resume,
+            progress=not chosen.quiet,
+        )
+    except RaceInterrupted as interrupted:
+        result, code = interrupted.result, 130
+    except RunError as error:
+        return _fail(str(error), 1)
+    finally:
+        engine.close()
+    if chosen.json is not None:
+        text = json.dumps(result.to_dict(), ensure_ascii=False, indent=1)
+        if chosen.json == "-":
+            _say(text)
+            return code
+        from nukarumi._files import write_atomically  # noqa: PLC0415
+
+        write_atomically(chosen.json, (text + "\n").encode())
+    from nukarumi.race.report import print_result  # noqa: PLC0415
+
+    print_result(result, sys.stdout)
+    _say(f"{result.seconds:.0f} s; runs, trails and result.json are in {result.folder}")
+    if code == 130:
+        _say(f"To go on: repeat the command with --resume {result.folder}")
+    return code
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def _fail(sentence: str, code: int) -> int:
+    sys.stderr.write(f"nukarumi: {sentence}\n")
+    return code

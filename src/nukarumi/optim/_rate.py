@@ -1,0 +1,46 @@
+"""The effective learning rate, read off a rule's own lines."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from nukarumi.optim.engine.recipe import Recipe
+from nukarumi.translate.straight import Line, compiled, renamed
+
+__all__ = ["rate_function"]
+
+
+@lru_cache(maxsize=64)
+def rate_function(
+    recipe: Recipe, states: tuple[str, ...], brakes: str | None
+) -> tuple[Callable[..., Any], tuple[str, ...]]:
+    """A function of the states and the settings that gives what the rule subtracts from ``w`` for a unit of its drive.
+
+    Parameters
+    ----------
+    recipe
+        The rule, without stages.
+    states
+        The state letters.
+    brakes
+        For a rule with a brake, what it drives by: ``"g"`` or ``"m"``. The states are then taken as they are, so the
+        lines that renew them are left out. None for a rule whose state is a velocity: it is taken at rest.
+
+    Returns
+    -------
+    The function, and the names of its settings in order.
+    """
+    rule = recipe.straight
+    lines = [line for line in rule.lines if not (brakes and line.target in states)]
+    drive = brakes or "g"
+    rest = {name: 1.0 if name == drive else 0.0 for name in ("w", "g")}
+    rest |= {name: 0.0 for name in states if not brakes} | {drive: 1.0}
+    start = [Line(name, ast.Constant(value)) for name, value in rest.items()]
+    end = Line("w", renamed(ast.parse("0.0 - w", mode="eval").body, {}))
+    whole = replace(rule, arrays=states, lines=(*start, *lines, end), returns=("w",))
+    function = compiled(whole)
+    return (lambda *values: function(*values)[0]), rule.settings

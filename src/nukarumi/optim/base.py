@@ -1,0 +1,749 @@
+"""``update(params, grads)``: check everything, then change everything, in place.
+
+An optimizer holds state; the arithmetic is a function of ``rules.py``; how it is run over arrays is the engine's
+matter. What is worked out about a set of parameters (types, layouts, groups of equal settings) is kept as a *plan*
+for as long as the same arrays come back.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import warnings
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from operator import is_not
+from typing import Any, ClassVar, Self, TypedDict
+
+import numpy as np
+
+from nukarumi import rules
+from nukarumi._errors import BadInput, BadType
+from nukarumi.optim import _checks
+from nukarumi.optim._settings import CHECKS, Rate, Setting, rate_at
+from nukarumi.optim.engine.group import HELD, Group, Leaf, dense_order
+from nukarumi.optim.engine.recipe import Recipe, recipe
+
+__all__ = ["Array", "Common", "Optimizer", "Shared"]
+
+Array = np.ndarray[Any, Any]
+
+COMPILED_AT_ONCE = 1 << 20
+"""With ``engine="auto"``, an update of so many entries is worth bringing in the compiled engine on the spot."""
+
+COMPILED_IF_CACHED = 1 << 23
+"""So many entries updated in all are worth loading a loop that lies compiled on disk (some ten milliseconds)."""
+
+COMPILED_IN_TIME = 1 << 28
+"""So many entries updated in all are worth importing Numba and compiling (about a second)."""
+
+TOY = 4096
+"""Updates of fewer entries than this never leave NumPy."""
+
+
+class Shared(TypedDict, total=False):
+    """The options that every optimizer takes with the same default; `Optimizer` describes them."""
+
+    lr_decay: float
+    maximize: bool
+    clip_norm: float | None
+    clip_value: float | None
+    overrides: Mapping[str, Mapping[str, Any]] | None
+    on_nonfinite: str
+    engine: str
+    threads: int | None
+
+
+class Common(Shared, total=False):
+    """The options of an optimizer that does not decay its weights unless asked to."""
+
+    weight_decay: float
+    decoupled_decay: bool
+
+
+_COMMON_DEFAULTS: dict[str, Any] = {
+    "lr_decay": 0.0,
+    "weight_decay": 0.0,
+    "decoupled_decay": False,
+    "maximize": False,
+    "clip_norm": None,
+    "clip_value": None,
+    "on_nonfinite": "warn",
+    "engine": "auto",
+    "threads": None,
+}
+_NOT_PER_PARAMETER = {"clip_norm", "on_nonfinite", "engine", "threads", "lr_inside"}
+
+
+class _Part:
+    """A group of a plan with the settings of its leaves and their clock (updates each of them has had)."""
+
+    __slots__ = ("clock", "group", "members", "ready", "values")
+
+    def __init__(self, group: Group, members: list[int], values: Mapping[str, Any], clock: int) -> None:
+        self.group, self.members, self.values, self.clock = group, members, values, clock
+        self.ready = False
+
+
+class _Plan:
+    """What is known about one set of parameters: valid as long as the very same arrays come back."""
+
+    __slots__ = ("gradients", "leaves", "names", "numbers", "parts", "raw", "size", "spans")
+
+    def __init__(self, leaves: list[Leaf], parts: list[_Part], spans: list[tuple[int, int]]) -> None:
+        self.leaves, self.parts, self.spans = leaves, parts, spans
+        self.names = [leaf.name for leaf in leaves]
+        self.numbers = any(leaf.number for leaf in leaves)
+        self.size = sum(leaf.size for leaf in leaves)
+        self.raw: list[Any] = []  # the gradients that came last, if they are few enough to be held
+        self.gradients: list[Any] = []  # what was admitted for them
+
+
+class Optimizer:
+    """What all optimizers share: the update, its checks, its options and its state.
+
+    Parameters
+    ----------
+    lr
+        Learning rate, in units of the parameter per unit of the (scaled) gradient: a number >= 0, or a function of
+        the step, 1 at the first update. May be set at any time: ``opt.lr = 0.001``.
+    lr_decay
+        lr is divided by ``1 + (step - 1) * lr_decay`` (PyTorch's Adagrad).
+    weight_decay
+        Adds ``weight_decay * w`` to the gradient (an L2 penalty), or, with ``decoupled_decay=True``, shrinks w by
+        ``lr * weight_decay * w`` before the rule (the default in `AdamW`, the only form in Keras).
+    maximize
+        Walk uphill.
+    clip_norm
+        Scale all gradients down together so that their global norm is at most this. The norm's bits do not depend on
+        engine, threads or layout.
+    clip_value
+        Bring every gradient entry into ``-clip_value .. clip_value``, after clip_norm.
+    overrides
+        Settings for some parameters, by name pattern (``fnmatch``): ``{"embed*": {"lr": 0.1}}``. All matching
+        patterns apply, later ones over earlier ones.
+    on_nonfinite
+        What to do about a gradient with NaN or infinity. ``"warn"``: compute as NumPy does and give one
+        RuntimeWarning that names array, first index and step, once until gradients are finite again. ``"raise"``:
+        refuse before anything has changed. ``"skip"``: leave that array and its state as they are. ``"skip_update"``:
+        leave all as it is. ``"ignore"``: compute as NumPy does, silently.
+    engine
+        ``"numpy"``, ``"numba"`` (compiled loops), or ``"auto"``: NumPy for small work, compiled loops once they pay.
+        The results are the same to the last bit.
+    threads
+        Threads for large updates; None takes ``NUKARUMI_NUM_THREADS`` or every core, 8 at most.
+
+    Notes
+    -----
+    Gradients are first scaled (clip_norm), clipped (clip_value), turned (maximize) and decayed (weight_decay), in
+    this order, then the rule is applied. Parameters in float16 or bfloat16 are computed in float32 and keep their
+    state in float32. A gradient of another float type than its parameter is converted to the type computed in.
+    """
+
+    rule: ClassVar[Callable[..., Any]]
+    state_names: ClassVar[tuple[str, ...]] = ()
+    nonnegative: ClassVar[tuple[str, ...]] = ()
+    brakes: ClassVar[str | None] = None
+    own_settings: ClassVar[dict[str, Any]] = {}
+
+    lr = Setting("Learning rate: a number or a function of the step.")
+    lr_decay = Setting("How fast lr falls: lr / (1 + (step - 1) * lr_decay).")
+    weight_decay = Setting("L2 penalty, or decoupled decay.")
+    decoupled_decay = Setting("Whether weight_decay shrinks w directly instead of adding to the gradient.")
+    maximize = Setting("Whether to walk uphill.")
+    clip_norm = Setting("The largest global gradient norm, or None.")
+    clip_value = Setting("The largest gradient entry, or None.")
+    on_nonfinite = Setting("What to do about NaN and infinity in gradients.")
+    engine = Setting("Who computes: 'auto', 'numpy' or 'numba'.")
+    threads = Setting("Threads for large updates, or None.")
+
+    def __init__(self, lr: Rate, own: Mapping[str, Any], common: Mapping[str, Any]) -> None:
+        unknown = [name for name in common if name not in _COMMON_DEFAULTS and name != "overrides"]
+        if unknown:
+            known = [*type(self).own_settings, *_COMMON_DEFAULTS, "overrides"]
+            raise BadType(
+                f"{type(self).__name__} takes no option {unknown[0]!r}", f"{unknown[0]}={common[unknown[0]]!r}",
+                f"it takes lr, {', '.join(known)}",
+            )  # fmt: skip
+        self._values: dict[str, Any] = {}
+        self._plan: _Plan | None = None
+        self._stale = False
+        self._state: dict[str, dict[Any, Array]] | None = None
+        self._clocks: dict[Any, int] = {}
+        self._t = 0
+        self._warned = 0
+        for name, value in {"lr": lr, **own, **_COMMON_DEFAULTS, **common}.items():
+            if name != "overrides":
+                setattr(self, name, value)
+        self._overrides = self._checked_overrides(common.get("overrides"))
+
+    # What it is -------------------------------------------------------------------------------------------------------
+
+    @property
+    def t(self) -> int:
+        """Updates done so far."""
+        return self._t
+
+    @property
+    def overrides(self) -> dict[str, dict[str, Any]]:
+        """Settings for some parameters, by name pattern; a copy."""
+        return {pattern: dict(values) for pattern, values in self._overrides.items()}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name: ``type(opt)(**opt.settings)`` makes a fresh optimizer like this one."""
+        return {**self._values, "overrides": self.overrides}
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is done to each entry with the present settings, overrides apart."""
+        return self._recipe(self._values)
+
+    def __repr__(self) -> str:
+        usual = {**type(self).own_settings, **_COMMON_DEFAULTS, "overrides": {}}
+        told = [f"{k}={v!r}" for k, v in self.settings.items() if k not in usual or usual[k] != v]
+        return f"{type(self).__name__}({', '.join(told)})"
+
+    def _state_of(self, letter: str) -> dict[Any, Array] | None:
+        return None if self._state is None else self._state[letter]
+
+    @classmethod
+    def like(cls, library: str, **options: Any) -> Self:
+        """This optimizer with another library's conventions and defaults, equal to it to the last digit.
+
+        Parameters
+        ----------
+        library
+            ``"torch"`` (PyTorch), ``"keras"`` (Keras 3), ``"optax"`` or ``"book"`` (this library's own).
+        options
+            Options of this class, over that library's defaults. optax has no default lr; this class's is taken.
+
+        Examples
+        --------
+        >>> from nukarumi import Adagrad
+        >>> Adagrad.like("keras", lr=0.01)
+        Adagrad(lr=0.01, eps_inside_root=True, initial_accumulator=0.1, decoupled_decay=True)
+        """
+        from nukarumi.optim.conventions import convention  # noqa: PLC0415
+
+        return cls(**{**convention(cls.__name__, library), **options})
+
+    # Settings ---------------------------------------------------------------------------------------------------------
+
+    def _checked_overrides(self, overrides: Any) -> dict[str, dict[str, Any]]:
+        if overrides is None:
+            return {}
+        example = 'overrides={"embed*": {"lr": 0.1}}'
+        if not isinstance(overrides, Mapping) or not all(isinstance(v, Mapping) for v in overrides.values()):
+            raise BadType("overrides must map name patterns to settings", f"{overrides!r:.80}", f"pass {example}")
+        checked = {}
+        for pattern, values in overrides.items():
+            allowed = set(self._values) - _NOT_PER_PARAMETER
+            unknown = [name for name in values if name not in allowed]
+            if unknown:
+                raise BadType(
+                    f"overrides[{pattern!r}] may set {', '.join(sorted(allowed))}", f"{unknown[0]!r}", f"see {example}"
+                )
+            checked[pattern] = {
+                name: CHECKS[name](name if name == "lr" else f"overrides[{pattern!r}][{name!r}]", value)
+                for name, value in values.items()
+            }
+        return checked
+
+    def _recipe(self, values: Mapping[str, Any]) -> Recipe:
+        """The rule with the stages that these settings switch on."""
+        rule = self._rule(values)
+        stages = []
+        if values["clip_norm"] is not None:
+            stages.append("scaled")
+        if values["clip_value"] is not None:
+            stages.append("clipped")
+        if values["maximize"]:
+            stages.append("opposite")
+        if values["weight_decay"] and "weight_decay" not in rule.__annotations__:
+            stages.append("decoupled_decay" if values["decoupled_decay"] else "coupled_decay")
+        return recipe(rule, tuple(stages), bool(values.get("eps_inside_root", False)))
+
+    def _rule(self, values: Mapping[str, Any]) -> Callable[..., Any]:
+        """The function of ``rules.py`` for these settings."""
+        del values
+        return type(self).rule
+
+    # The update -------------------------------------------------------------------------------------------------------
+
+    def update(self, params: Any, grads: Any) -> None:
+        """Move every parameter by one step, in place.
+
+        Parameters
+        ----------
+        params
+            Mapping from name to array of floats (any layout, any shape), changed in place; Python and NumPy floats
+            are allowed in a mutable mapping and are bound anew. Names seen for the first time start their state now.
+        grads
+            Mapping from the same names to gradients of the same shapes.
+
+        Raises
+        ------
+        BadType, BadInput
+            If a name is missing or extra, a shape or type does not fit, a parameter is read-only or overlaps another,
+            a setting is out of range, or (``on_nonfinite="raise"``) a gradient is not finite. Nothing has changed then.
+
+        Warns
+        -----
+        RuntimeWarning
+            With ``on_nonfinite="warn"``, for a gradient with NaN or infinity.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from nukarumi import Adagrad
+        >>> params = {"W": np.array([1.0, 1.0])}
+        >>> opt = Adagrad(lr=0.1)
+        >>> opt.update(params, {"W": np.array([100.0, 0.01])})
+        >>> print(params["W"].round(4), opt.h["W"].round(4))  # steep or flat: the first step is lr
+        [0.9 0.9] [1.e+04 1.e-04]
+        """
+        plan = self._plan
+        if plan is None or self._stale or not _fits(plan, params):
+            plan = self._new_plan(params)
+        gradients = _gradients(plan, grads)
+        policy = self._values["on_nonfinite"]
+        if policy in ("raise", "skip", "skip_update"):
+            plan, gradients = self._spared(plan, gradients, policy)
+        scale = 1.0
+        if self._values["clip_norm"] is not None:
+            from nukarumi.optim._norm import global_norm  # noqa: PLC0415
+
+            scale = rules.clip_scale(global_norm(gradients), self._values["clip_norm"])
+        calls = [(part, self._arguments(part, scale)) for part in plan.parts]
+        compiled = plan.size >= TOY if self._values["engine"] == "auto" else self._values["engine"] == "numba"
+        if compiled:
+            compiled = self._compiled(plan)
+        threads = (self._values["threads"] or _default_threads()) if compiled else 1
+
+        # Every check is done: from here on things change.
+        if self._plan is not plan:
+            self._adopt(plan)
+        suspicious = False
+        for part, arguments in calls:
+            mine = gradients if len(calls) == 1 else [gradients[k] for k in part.members]
+            if compiled:
+                suspicious |= part.group.compiled(mine, arguments, threads)
+            else:
+                suspicious |= part.group.numpy(mine, arguments, policy == "ignore" or part.values.get("eps") == 0)
+            part.clock += 1
+        self._t += 1
+        if plan.numbers:
+            for leaf in plan.leaves:
+                if leaf.number:
+                    params[leaf.name] = leaf.w
+        if policy == "warn":
+            self._warn(plan, gradients, suspicious)
+
+    def _arguments(self, part: _Part, scale: float) -> list[float]:
+        """The settings of this update, in the order of the part's recipe."""
+        values, step = part.values, self._t + 1
+        out = []
+        for name in part.group.recipe.settings:
+            if name == "lr":
+                lr = self._values["lr"] if "lr" not in values else values["lr"]
+                lr = rate_at(lr, step) if callable(lr) else lr
+                out.append(rules.decayed_lr(lr, values["lr_decay"], step) if values["lr_decay"] else lr)
+            elif name == "t":
+                out.append(part.clock + 1)
+            elif name == "scale":
+                out.append(scale)
+            elif name == "eps":
+                out.append(self._eps(values, part.clock + 1))
+            else:
+                out.append(values[name])
+        return out
+
+    def _eps(self, values: Mapping[str, Any], clock: int) -> float:
+        """The eps of an update, in the rule's own sense."""
+        del clock
+        eps: float = values["eps"]
+        return eps
+
+    # Plans ------------------------------------------------------------------------------------------------------------
+
+    def _new_plan(self, params: Any) -> _Plan:
+        """Check the parameters and their states and lay them out; changes nothing."""
+        if not isinstance(params, Mapping):
+            raise BadType(
+                "params must be a mapping from name to array, such as a dict",
+                type(params).__name__,
+                'pass {"W": W}, or dict(enumerate(arrays)) for a list',
+            )
+        self._keep_clocks()
+        types = {name: _checks.require(name, w) for name, w in params.items()}
+        if not hasattr(params, "__setitem__") and any(not isinstance(w, np.ndarray) for w in params.values()):
+            raise BadType(
+                "params must be mutable where it holds numbers, which are bound anew",
+                type(params).__name__,
+                "pass a dict, or 0-d arrays",
+            )
+        arrays = [(name, w) for name, w in params.items() if isinstance(w, np.ndarray)]
+        _checks.refuse_overlaps(arrays)
+        leaves: list[Leaf] = []
+        found: dict[Any, list[int]] = {}
+        settled: dict[Any, tuple[Recipe, dict[str, Any]]] = {}
+        for k, (name, w) in enumerate(params.items()):
+            patterns = tuple(p for p in self._overrides if fnmatch.fnmatchcase(str(name), p))
+            if patterns not in settled:
+                values = {setting: value for setting, value in self._values.items() if setting != "lr"}
+                for pattern in patterns:
+                    values |= self._overrides[pattern]
+                settled[patterns] = (self._recipe(values), values)
+            made, values = settled[patterns]
+            leaves.append(Leaf(name, w, types[name], self._states(name, w, types[name], values)))
+            clock = self._clocks.get(name, 0) if "t" in made.settings else 0
+            found.setdefault((patterns, types[name], clock), []).append(k)
+        parts = []
+        for (patterns, dtype, clock), members in found.items():
+            made, values = settled[patterns]
+            parts.append(_Part(Group(made, dtype, [leaves[k] for k in members]), members, values, clock))
+        spans = sorted(np.lib.array_utils.byte_bounds(w) for _, w in arrays if w.size)
+        return _Plan(leaves, parts, spans)
+
+    def _states(self, name: Any, w: Any, dtype: np.dtype[Any], values: Mapping[str, Any]) -> list[Array]:
+        """The states of a parameter, in its own dense order: as they are, or at their start."""
+        shape = np.shape(w)
+        order = (dense_order(w) or "C") if isinstance(w, np.ndarray) else "C"
+        states = []
+        for letter in type(self).state_names:
+            state = None if self._state is None else self._state[letter].get(name)
+            if state is None:
+                states.append(np.full(shape, self._start(letter, values), dtype, "F" if order == "F" else "C"))
+                continue
+            if state.shape != shape or state.dtype != dtype:
+                raise BadInput(
+                    f"the state {letter}[{name!r}] must fit its parameter: shape {shape}, {dtype}",
+                    f"shape {state.shape}, {state.dtype}",
+                    "use one optimizer for each set of parameters, and load the state that belongs to these",
+                )
+            states.append(np.require(state, requirements=["F" if order == "F" else "C", "W", "A"]))
+        return states
+
+    def _start(self, letter: str, values: Mapping[str, Any]) -> float:
+        """Where a state starts, with the settings of its parameter."""
+        del letter, values
+        return 0.0
+
+    def _adopt(self, plan: _Plan) -> None:
+        """Make a plan the current one: its states are the optimizer's from now on."""
+        if self._state is None:
+            self._state = {letter: {} for letter in type(self).state_names}
+        for leaf in plan.leaves:
+            for letter, state in zip(type(self).state_names, leaf.states, strict=True):
+                self._state[letter][leaf.name] = state
+        self._plan, self._stale = plan, False
+
+    def _keep_clocks(self) -> None:
+        """Remember the clocks of the present plan's parameters by name."""
+        for part in self._plan.parts if self._plan else ():
+            if "t" in part.group.recipe.settings:
+                for leaf in part.group.leaves:
+                    self._clocks[leaf.name] = part.clock
+
+    def _compiled(self, plan: _Plan) -> bool:
+        """Whether this update goes to the compiled engine; its loops are then ready."""
+        if all(part.ready for part in plan.parts):
+            return True
+        from nukarumi.optim.engine import loops  # noqa: PLC0415
+
+        wanted = [(part.group.recipe, part.group.dtype.name) for part in plan.parts]
+        if self._values["engine"] == "auto" and not _worth_compiling(plan.size, wanted):
+            return False
+        for key in wanted:
+            loops.loop(*key)
+        for part in plan.parts:
+            part.ready = True
+        return True
+
+    # Gradients that are not finite ------------------------------------------------------------------------------------
+
+    def _spared(self, plan: _Plan, gradients: list[Any], policy: str) -> tuple[_Plan, list[Any]]:
+        """Refuse gradients that are not finite, or leave their arrays out of this update."""
+        bad = [k for k, g in enumerate(gradients) if _checks.first_nonfinite(g) is not None]
+        if not bad:
+            return plan, gradients
+        if policy == "raise":
+            raise BadInput(
+                f"gradients must be finite at step {self._t + 1} (on_nonfinite='raise')",
+                _told(plan.leaves[bad[0]].name, gradients[bad[0]]),
+                "look for a division by zero or too large a learning rate; nothing has been changed",
+            )
+        kept = [] if policy == "skip_update" else [k for k in range(len(gradients)) if k not in bad]
+        return self._new_plan({plan.leaves[k].name: plan.leaves[k].given for k in kept}), [gradients[k] for k in kept]
+
+    def _warn(self, plan: _Plan, gradients: list[Any], suspicious: bool) -> None:
+        """One warning for gradients that are not finite, and for 0 / 0 where there is no eps."""
+        if suspicious:
+            for leaf, g in zip(plan.leaves, gradients, strict=True):
+                if _checks.first_nonfinite(g) is not None:
+                    if not self._warned:
+                        self._warned = id(plan)
+                        told = f"step {self._t}: {_told(leaf.name, g)}"
+                        warnings.warn(f"{told}; the parameter follows it", RuntimeWarning, stacklevel=3)
+                    return
+        if self._warned == id(plan):  # another network that shares this optimizer does not end the silence
+            self._warned = 0
+        for part in plan.parts:
+            if part.values.get("eps") == 0:
+                for leaf in part.group.leaves:
+                    index = _checks.first_nonfinite(leaf.w)
+                    if index is not None:
+                        told = f"step {self._t}: params[{leaf.name!r}] is not finite, first at index {index}"
+                        why = "with eps=0 an entry that has never moved is 0 / 0"
+                        warnings.warn(f"{told}; {why}", RuntimeWarning, stacklevel=3)
+                        return
+
+    # What it is doing -------------------------------------------------------------------------------------------------
+
+    def effective_lr(self, name: Any) -> Array:
+        """The learning rate that each entry of a parameter really gets now.
+
+        It is read off the rule itself: what the rule subtracts from ``w`` for a gradient of 1 (Adam: a first moment
+        of 1), with the state as it is. Adagrad: ``lr / (sqrt(h) + eps)``; SGD and Momentum: lr; Nesterov:
+        ``(1 + momentum) * lr``. Options that change the gradient first (clipping, decay) are not part of it.
+
+        Parameters
+        ----------
+        name
+            Name of a parameter that has been updated before.
+
+        Returns
+        -------
+        Array of the parameter's shape, in the type computed in.
+
+        Raises
+        ------
+        BadInput
+            If there has been no update of this name yet.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from nukarumi import Adagrad
+        >>> opt = Adagrad(lr=0.1)
+        >>> opt.update({"W": np.zeros(2)}, {"W": np.array([4.0, 0.5])})
+        >>> print(opt.effective_lr("W").round(3))
+        [0.025 0.2  ]
+        """
+        plan = self._plan
+        for part in plan.parts if plan else ():
+            for leaf in part.group.leaves:
+                if leaf.name == name:
+                    return self._rate_of(part, leaf)
+        raise BadInput(
+            "effective_lr needs a parameter of the last update",
+            repr(name),
+            "call update(params, grads) first, or use one of "
+            + (", ".join(map(repr, plan.names)) if plan else "its names"),
+        )
+
+    def _rate_of(self, part: _Part, leaf: Leaf) -> Array:
+        from nukarumi.optim._rate import rate_function  # noqa: PLC0415
+
+        made = recipe(self._rule(part.values), (), part.group.recipe.eps_inside)
+        function, names = rate_function(made, type(self).state_names, type(self).brakes)
+        now = _Part(part.group, part.members, part.values, max(0, part.clock - 1))
+        given = dict(zip(part.group.recipe.settings, self._arguments(now, 1.0), strict=True))
+        with np.errstate(all="ignore"):
+            rate = function(*leaf.states, *(given[name] for name in names))
+        return np.array(np.broadcast_to(rate, leaf.shape), leaf.dtype)
+
+    # Keeping it -------------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on as if never stopped; arrays are copies.
+
+        Returns
+        -------
+        ``{"optimizer", "settings", "t", "clocks", "state"}``, where ``state[letter][name]`` is an array.
+        """
+        self._keep_clocks()
+        state = {k: {name: array.copy() for name, array in v.items()} for k, v in (self._state or {}).items()}
+        return {
+            "optimizer": type(self).__name__,
+            "settings": self.settings,
+            "t": self._t,
+            "clocks": dict(self._clocks),
+            "state": state,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave: settings, step and states are replaced by it.
+
+        Raises
+        ------
+        BadInput
+            If it comes from another optimizer, or a state is of the wrong kind or negative where it cannot be.
+            Nothing has changed then. (Whether its shapes fit the parameters is checked at the next update.)
+        """
+        from nukarumi.optim.state import checked  # noqa: PLC0415
+
+        found = checked(type(self), state)
+        settings = {**self.settings, **found["settings"]}
+        fresh = type(self)(**settings)  # checks every setting before anything is replaced
+        self._values, self._overrides = fresh._values, fresh._overrides
+        self._plan, self._stale, self._warned = None, False, 0
+        self._t, self._clocks = found["t"], found["clocks"]
+        self._state = found["state"] if self._t or any(found["state"].values()) else None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write `state_dict` to a safetensors file, atomically: a kill at any moment leaves the old or the new file.
+
+        Raises
+        ------
+        BadType
+            If a parameter's name is not a string.
+        OSError
+            If the file cannot be written; the old one is then as it was.
+
+        Notes
+        -----
+        A learning rate that is a function cannot be written; pass it again to `load`.
+        """
+        from nukarumi._files import write_atomically  # noqa: PLC0415
+        from nukarumi.optim.state import to_bytes  # noqa: PLC0415
+
+        write_atomically(path, to_bytes(self.state_dict()))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], **settings: Any) -> Self:
+        """An optimizer that goes on, to the bit, where the saved one was.
+
+        Parameters
+        ----------
+        path
+            A file written by `save`.
+        settings
+            Settings that replace those in the file; ``lr`` must be given if it was a function.
+
+        Raises
+        ------
+        BadInput
+            If the file is truncated, foreign, or from another optimizer.
+
+        Examples
+        --------
+        >>> import numpy as np, tempfile, os
+        >>> from nukarumi import Adagrad
+        >>> opt = Adagrad(lr=0.1)
+        >>> opt.update({"W": np.zeros(2)}, {"W": np.ones(2)})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     opt.save(os.path.join(folder, "opt.safetensors"))
+        ...     Adagrad.load(os.path.join(folder, "opt.safetensors")).h["W"]
+        array([1., 1.])
+        """
+        from nukarumi.optim.state import from_file  # noqa: PLC0415
+
+        state = from_file(path, cls, settings)
+        made = cls(**state["settings"])
+        made.load_state_dict(state)
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._keep_clocks()
+        return {**self.__dict__, "_plan": None}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        made = type(self)(**self.settings)
+        made.load_state_dict(self.state_dict())
+        memo[id(self)] = made
+        return made
+
+
+_entries = 0
+_compiler = True
+
+
+def _worth_compiling(size: int, wanted: list[tuple[Recipe, str]]) -> bool:
+    """With ``engine="auto"``: compiled loops are brought in when the work done would have paid for them.
+
+    Where they cannot be had, NumPy goes on, with the same results.
+    """
+    global _entries, _compiler  # noqa: PLW0603
+    from nukarumi.optim.engine import loops  # noqa: PLC0415
+
+    _entries += size
+    if not _compiler:
+        return False
+    if size >= COMPILED_AT_ONCE or _entries >= COMPILED_IN_TIME:
+        try:
+            for key in wanted:
+                loops.loop(*key)
+        except BadInput:
+            _compiler = False
+        return _compiler
+    return _entries >= COMPILED_IF_CACHED and all(loops.cached(*key) for key in wanted)
+
+
+def _default_threads() -> int:
+    from nukarumi.optim.engine.pool import default_threads  # noqa: PLC0415
+
+    return default_threads()
+
+
+def _fits(plan: _Plan, params: Any) -> bool:
+    """Whether these are the plan's parameters, still as they were."""
+    leaves = plan.leaves
+    if len(params) != len(leaves):
+        return False
+    for (name, w), leaf in zip(params.items(), leaves, strict=True):
+        if leaf.number is None:
+            if w is not leaf.given or name != leaf.name or not w.flags.writeable or w.shape != leaf.shape:
+                return False
+        elif type(w) is leaf.number and name == leaf.name:
+            leaf.w = w
+        else:
+            return False
+    return True
+
+
+def _gradients(plan: _Plan, grads: Any) -> list[Any]:
+    """The gradients in the plan's order, checked; those that came last time as they were then."""
+    try:
+        raw = [grads[name] for name in plan.names]
+    except (KeyError, TypeError, IndexError):
+        raw = None
+    if raw is None or len(grads) != len(raw):
+        if not isinstance(grads, Mapping):
+            raise BadType(
+                "grads must be a mapping from name to array, such as a dict", type(grads).__name__, "pass a dict"
+            )
+        _checks.refuse_keys(plan.names, grads)
+    assert raw is not None
+    if plan.raw and not any(map(is_not, raw, plan.raw)):
+        return plan.gradients
+    admitted: list[Any] = []
+    whole = True
+    fit: Any
+    for leaf, g in zip(plan.leaves, raw, strict=True):
+        if type(g) is np.ndarray and g.dtype is leaf.dtype and g.shape == leaf.shape:
+            fit = g
+        else:
+            fit = _checks.admit(leaf.name, g, leaf.shape)
+        if plan.size >= TOY and isinstance(fit, np.ndarray) and _overlaps(plan.spans, fit):
+            fit, whole = fit.copy(), False
+        admitted.append(fit)
+    held = whole and sum(getattr(g, "nbytes", HELD) for g in admitted) <= HELD
+    plan.raw, plan.gradients = (raw, admitted) if held else ([], [])
+    return admitted
+
+
+def _overlaps(spans: list[tuple[int, int]], g: Array) -> bool:
+    """Whether a gradient's bytes may lie among those of a parameter, which are written while it is still read."""
+    low = g.__array_interface__["data"][0]
+    low, high = (low, low + g.nbytes) if g.flags.c_contiguous else np.lib.array_utils.byte_bounds(g)
+    place = bisect_left(spans, (low, low))
+    return (place < len(spans) and spans[place][0] < high) or (place > 0 and spans[place - 1][1] > low)
+
+
+def _told(name: Any, g: Any) -> str:
+    index = _checks.first_nonfinite(g) or ()
+    value = np.asarray(g)[index]
+    place = f" at index {index[0] if len(index) == 1 else index}" if index else ""
+    return f"grads[{name!r}] is {value}{place}"

@@ -1,0 +1,93 @@
+"""The few machine instructions that Numba has no word for; imported only while a loop is being compiled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit, types
+from numba.extending import intrinsic
+
+__all__ = ["NAMESPACE"]
+
+
+def _typed(element: Any) -> Any:
+    """Make an intrinsic that reads an address as a pointer to ``element``."""
+    pointer: Any = types.CPointer
+
+    @intrinsic
+    def at(context: Any, address: Any) -> Any:
+        signature = pointer(element)(types.int64)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+        return signature, generate
+
+    return at
+
+
+@intrinsic
+def take_one(context: Any, counters: Any, index: Any) -> Any:
+    """Atomically add one to a shared counter and give its old value."""
+    signature = types.int64(counters, types.intp)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        counter = builder.gep(arguments[0], [arguments[1]])
+        return builder.atomic_rmw("add", counter, context.get_constant(types.int64, 1), "acq_rel")
+
+    return signature, generate
+
+
+@intrinsic
+def sqrt(context: Any, x: Any) -> Any:
+    """The processor's own square root, correctly rounded, with no call into a library."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = arguments[0].type
+        return builder.call(builder.module.declare_intrinsic("llvm.sqrt", [kind]), arguments)
+
+    return x(x), generate
+
+
+@intrinsic
+def larger_magnitude(context: Any, largest: Any, bits: Any) -> Any:
+    """The larger of two bit patterns, the second without its sign: floats in order, infinity and NaN last."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        largest, bits = arguments
+        mask = (1 << (bits.type.width - 1)) - 1
+        magnitude = builder.and_(bits, bits.type(mask))
+        return builder.select(builder.icmp_unsigned(">", largest, magnitude), largest, magnitude)
+
+    return largest(largest, bits), generate
+
+
+@njit(error_model="numpy")
+def maximum(x: Any, y: Any) -> Any:
+    return x if x >= y or x != x else y
+
+
+@njit(error_model="numpy")
+def minimum(x: Any, y: Any) -> Any:
+    return x if x <= y or x != x else y
+
+
+@njit(error_model="numpy")
+def sign(x: Any) -> Any:
+    return x if x != x else type(x)(x > 0) - type(x)(x < 0)
+
+
+NAMESPACE: dict[str, Any] = {
+    "float32_at": _typed(types.float32),
+    "float64_at": _typed(types.float64),
+    "uint32_at": _typed(types.uint32),
+    "uint64_at": _typed(types.uint64),
+    "take_one": take_one,
+    "larger_magnitude": larger_magnitude,
+    "sqrt": sqrt,
+    "abs": abs,
+    "maximum": maximum,
+    "minimum": minimum,
+    "sign": sign,
+}
+"""What the generated loops may call."""

@@ -1,0 +1,213 @@
+"""The mathematics: one pure function per optimizer, stated here and nowhere else.
+
+Every other face of an optimizer (the NumPy engine, the compiled loops, the formula on the screen, the JavaScript
+walk) is derived from the source text of these functions, so they keep to a small language that all of those can
+follow exactly: straight-line assignments of ``+ - * / **``, ``sqrt``, ``abs``, ``maximum``, ``minimum`` and ``sign``;
+no branches, no loops; ``**`` only between settings. An argument annotated ``Array`` is a parameter, a gradient or a
+state and may be a number or an array of any shape; one annotated ``float`` is a setting, the same for all entries.
+Nothing is changed in place: a rule takes the old values and returns the new ones.
+
+The letters: ``w`` parameter, ``g`` gradient, ``h`` accumulated squared gradients, ``v`` velocity (momentum) or second
+moment (Adam), ``m`` first moment, ``d`` accumulated squared steps; ``t`` counts updates and is 1 at the first.
+
+Examples
+--------
+>>> adagrad(1.0, 0.5, 0.0, lr=0.1, eps=1e-7)  # the first step is lr * sign(g), however steep the slope
+(0.900000019999996, 0.25)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = float | NDArray[Any]
+
+__all__ = [
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamw",
+    "clip_scale",
+    "clipped",
+    "coupled_decay",
+    "decayed_lr",
+    "decoupled_decay",
+    "eps_hat",
+    "eps_hat_inside",
+    "momentum",
+    "momentum_lr_outside",
+    "nesterov",
+    "nesterov_lr_outside",
+    "opposite",
+    "rmsprop",
+    "scaled",
+    "sgd",
+]
+
+
+def sqrt(x: Any) -> Any:
+    """Square root, correctly rounded; a Python float gives a Python float, so that settings never widen an array."""
+    return math.sqrt(x) if isinstance(x, float) else np.sqrt(x)
+
+
+def maximum(x: Any, y: Any) -> Any:
+    """The larger of two values; NaN wins."""
+    return np.maximum(x, y)
+
+
+def minimum(x: Any, y: Any) -> Any:
+    """The smaller of two values; NaN wins."""
+    return np.minimum(x, y)
+
+
+# The optimizers ------------------------------------------------------------------------------------------------------
+
+
+def sgd(w: Array, g: Array, lr: float) -> Array:
+    """Walk against the gradient (Robbins and Monro 1951): the setting is constant, the stride is lr * abs(g)."""
+    w = w - lr * g
+    return w
+
+
+def momentum(w: Array, g: Array, v: Array, lr: float, momentum: float) -> tuple[Array, Array]:
+    """Roll on with a velocity (Polyak 1964); lr sits inside the velocity, as in Keras and the book."""
+    v = momentum * v - lr * g
+    w = w + v
+    return w, v
+
+
+def momentum_lr_outside(w: Array, g: Array, v: Array, lr: float, momentum: float) -> tuple[Array, Array]:
+    """Momentum with lr outside the velocity, as in PyTorch and optax: a change of lr acts at once on all of it."""
+    v = momentum * v + g
+    w = w - lr * v
+    return w, v
+
+
+def nesterov(w: Array, g: Array, v: Array, lr: float, momentum: float) -> tuple[Array, Array]:
+    """Momentum that looks ahead (Nesterov 1983); w stands at the point looked at (Bengio et al. 2012)."""
+    w = w + momentum * momentum * v - (1 + momentum) * lr * g
+    v = momentum * v - lr * g
+    return w, v
+
+
+def nesterov_lr_outside(w: Array, g: Array, v: Array, lr: float, momentum: float) -> tuple[Array, Array]:
+    """Nesterov's momentum with lr outside the velocity, as in PyTorch and optax."""
+    v = momentum * v + g
+    w = w - lr * (g + momentum * v)
+    return w, v
+
+
+def adagrad(w: Array, g: Array, h: Array, lr: float, eps: float) -> tuple[Array, Array]:
+    """Remember how much each entry has moved and brake by it (Duchi, Hazan and Singer 2011)."""
+    h = h + g * g
+    w = w - lr * g / (sqrt(h) + eps)
+    return w, h
+
+
+def rmsprop(w: Array, g: Array, h: Array, lr: float, decay_rate: float, eps: float) -> tuple[Array, Array]:
+    """Adagrad that forgets: h is a running mean of squares (Tieleman and Hinton 2012)."""
+    h = decay_rate * h + (1 - decay_rate) * g * g
+    w = w - lr * g / (sqrt(h) + eps)
+    return w, h
+
+
+def adadelta(w: Array, g: Array, h: Array, d: Array, lr: float, rho: float, eps: float) -> tuple[Array, Array, Array]:
+    """RMSprop whose stride has the unit of w: the root of past squared steps over that of g (Zeiler 2012)."""
+    h = rho * h + (1 - rho) * g * g
+    step = sqrt(d + eps) / sqrt(h + eps) * g
+    d = rho * d + (1 - rho) * step * step
+    w = w - lr * step
+    return w, h, d
+
+
+def adam(
+    w: Array, g: Array, m: Array, v: Array, lr: float, beta1: float, beta2: float, eps: float, t: float
+) -> tuple[Array, Array, Array]:
+    """Momentum and brake together, both corrected for their start at zero (Kingma and Ba 2015)."""
+    lr_t = lr * sqrt(1.0 - beta2**t) / (1.0 - beta1**t)
+    m = m + (1 - beta1) * (g - m)
+    v = v + (1 - beta2) * (g * g - v)
+    w = w - lr_t * m / (sqrt(v) + eps)
+    return w, m, v
+
+
+def adamw(
+    w: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    t: float,
+    weight_decay: float,
+) -> tuple[Array, Array, Array]:
+    """Adam whose weights also shrink on their own, apart from the gradient (Loshchilov and Hutter 2019)."""
+    w = decoupled_decay(w, lr, weight_decay)
+    w, m, v = adam(w, g, m, v, lr, beta1, beta2, eps, t)
+    return w, m, v
+
+
+# What may happen to a gradient or a parameter before the rule ---------------------------------------------------------
+
+
+def scaled(g: Array, scale: float) -> Array:
+    """The gradient times one number: clipping by the global norm."""
+    g = scale * g
+    return g
+
+
+def clipped(g: Array, clip_value: float) -> Array:
+    """Every entry of the gradient brought into -clip_value .. clip_value."""
+    g = minimum(maximum(g, -clip_value), clip_value)
+    return g
+
+
+def opposite(g: Array) -> Array:
+    """Uphill instead of downhill: maximise."""
+    g = -g
+    return g
+
+
+def coupled_decay(w: Array, g: Array, weight_decay: float) -> Array:
+    """The gradient of weight_decay / 2 * w**2 added to the gradient, so that the brake feels it too."""
+    g = g + weight_decay * w
+    return g
+
+
+def decoupled_decay(w: Array, lr: float, weight_decay: float) -> Array:
+    """The weights shrink by lr * weight_decay of themselves; the optimizer's state never sees it."""
+    w = w - lr * weight_decay * w
+    return w
+
+
+# Settings made from settings ------------------------------------------------------------------------------------------
+
+
+def decayed_lr(lr: float, lr_decay: float, t: float) -> float:
+    """The learning rate that falls like 1 / t: lr at the first update, lr / (1 + lr_decay) at the second."""
+    return lr / (1 + (t - 1) * lr_decay)
+
+
+def eps_hat(eps: float, beta2: float, t: float) -> float:
+    """Adam's eps as the paper's Algorithm 1 means it: added to the *corrected* root (PyTorch, optax)."""
+    root: float = sqrt(1.0 - beta2**t)
+    return eps * root
+
+
+def eps_hat_inside(eps: float, beta2: float, t: float) -> float:
+    """The same for an eps inside the root: added to the corrected second moment (optax's ``eps_root``)."""
+    power: float = beta2**t
+    return eps * (1.0 - power)
+
+
+def clip_scale(norm: float, clip_norm: float) -> float:
+    """What the gradients are multiplied by so that their global norm is at most clip_norm; NaN if the norm is NaN."""
+    return clip_norm / norm if norm > clip_norm else 1.0 + 0.0 * norm

@@ -1,0 +1,155 @@
+"""The observer: it looks at an update from outside and never touches what it looks at.
+
+On a step that is not due the recorder does one remainder and hands the call on (on the last of them it also keeps a
+small sample of the gradient). On a due step it copies the parameters,
+lets the optimizer work, and measures the difference: the step norm is the way really gone, whatever the rule claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nukarumi.trail.reading import cosine, read_array, sample
+from nukarumi.trail.record import Trail
+
+__all__ = ["Recorder", "Steps"]
+
+
+class Steps(Protocol):
+    """What a recorder asks of an optimizer; every optimizer of `nukarumi.optim` has it.
+
+    The states are read as attributes named by ``state_names``: None, or a mapping from parameter name to array.
+    """
+
+    state_names: tuple[str, ...]
+
+    @property
+    def t(self) -> int:
+        """The number of updates done."""
+        ...
+
+    def update(self, params: Any, grads: Any) -> None:
+        """Do one update in place."""
+        ...
+
+    def effective_lr(self, name: str) -> Any:
+        """The learning rate that each entry of a parameter got in the last update."""
+        ...
+
+
+class Recorder:
+    """Records the updates of one optimizer into one trail.
+
+    Parameters
+    ----------
+    trail
+        Where the rows go. An empty one without arrays takes the optimizer's state names.
+        Its ``every`` says which steps are due: 1, 1 + every, 1 + 2 every, and so on.
+    optimizer
+        The optimizer to watch. The training is bit-identical with and without a recorder.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Halve:
+    ...     state_names, t = (), 0
+    ...     def update(self, params, grads):
+    ...         self.t += 1
+    ...         params["w"] -= 0.5 * grads["w"]
+    ...     def effective_lr(self, name):
+    ...         return np.full(1, 0.5)
+    >>> trail, params = Trail(), {"w": np.array([8.0])}
+    >>> recorder = Recorder(trail, Halve())
+    >>> for _ in range(3):
+    ...     recorder.update(params, {"w": params["w"].copy()}, loss=float(params["w"][0]) ** 2 / 2)
+    >>> trail.column("w", "step_norm").tolist()
+    [4.0, 2.0, 1.0]
+    """
+
+    def __init__(self, trail: Trail, optimizer: Steps) -> None:
+        self.trail, self.optimizer = trail, optimizer
+        self.step = int(optimizer.t)
+        if not trail.arrays and not trail.states:
+            trail.states = tuple(optimizer.state_names)
+        self._before: dict[str, NDArray[Any]] = {}
+        self._samples: dict[str, NDArray[np.float64]] = {}
+        self._sampled = -1
+
+    @property
+    def due(self) -> bool:
+        """Whether the next update will be recorded."""
+        return self.step % self.trail.every == 0
+
+    def update(
+        self, params: MutableMapping[str, Any], grads: Mapping[str, Any], loss: float = float("nan"), *,
+        record: bool = False,
+    ) -> None:  # fmt: skip
+        """Let the optimizer do one update, and record it when it is due.
+
+        Parameters
+        ----------
+        params, grads
+            What ``optimizer.update`` takes.
+        loss
+            The loss at ``params`` before the update.
+        record
+            Record this step even if it is not due.
+
+        Raises
+        ------
+        Exception
+            Whatever the optimizer raises; then nothing is recorded and the step does not count.
+        """
+        if not record and self.step % self.trail.every:
+            self.optimizer.update(params, grads)
+            self.step += 1
+            if self.due:  # the next row's cosine looks back at this gradient
+                self.remember(grads)
+            return
+        self.before(params)
+        self.optimizer.update(params, grads)
+        self.step += 1
+        self.after(params, grads, loss)
+
+    def remember(self, grads: Mapping[str, Any]) -> None:
+        """Keep a sample of the gradients of step ``self.step``, for the cosine of the next row."""
+        self._samples = {name: sample(grads[name]) for name in grads}
+        self._sampled = self.step
+
+    def before(self, params: Mapping[str, Any]) -> None:
+        """Copy the parameters; for an optimizer that someone else drives. Call `after` when it has stepped."""
+        for name in [name for name in self._before if name not in params]:
+            del self._before[name]
+        for name, value in params.items():
+            array, kept = np.asarray(value), self._before.get(name)
+            if kept is None or kept.shape != array.shape or kept.dtype != array.dtype:
+                self._before[name] = np.array(array)
+            else:
+                np.copyto(kept, array)
+
+    def after(self, params: Mapping[str, Any], grads: Mapping[str, Any], loss: float) -> None:
+        """Measure what the update did and append the row of step ``self.step``."""
+        trail = self.trail
+        readings: dict[str, dict[str, Any]] = {}
+        for name, before in self._before.items():
+            if name not in grads:
+                continue
+            trail.add_array(name, before.shape)
+            states: dict[str, Any] = {}
+            for state in trail.states:
+                arrays = getattr(self.optimizer, state, None)
+                if arrays is not None and name in arrays:
+                    states[state] = arrays[name]
+            readings[name] = reading = read_array(
+                before, params[name], grads[name], states, self.optimizer.effective_lr(name),
+                values=before.size <= trail.small,
+            )  # fmt: skip
+            if name in self._samples and self._sampled == self.step - 1:
+                reading["gradient_cosine"] = cosine(sample(grads[name]), self._samples[name])
+        if trail.every == 1:
+            self.remember(grads)
+        trail.append(self.step, float(loss), readings)

@@ -1,0 +1,117 @@
+"""A recorder sees the way really gone, costs nothing on other steps, and changes no bit of the training."""
+
+import numpy as np
+import pytest
+
+from nukarumi.trail import Recorder, Trail
+
+
+class Fake:
+    """Adagrad's arithmetic, so that the trail's tests need nothing above the trail."""
+
+    state_names = ("h",)
+
+    def __init__(self):
+        self.h, self.t = None, 0
+
+    def update(self, params, grads):
+        if any(np.shape(params[name]) != np.shape(grads[name]) for name in params):
+            raise ValueError("shapes differ")
+        if self.h is None:
+            self.h = {}
+        self.t += 1
+        for name in params:
+            self.h.setdefault(name, np.zeros_like(grads[name]))
+            self.h[name] += grads[name] * grads[name]
+            params[name] -= 0.1 * grads[name] / (np.sqrt(self.h[name]) + 1e-7)
+
+    def effective_lr(self, name):
+        return 0.1 / (np.sqrt(self.h[name]) + 1e-7)
+
+
+def walk(steps, recorder=None, optimizer=None):
+    rng = np.random.default_rng(3)
+    params = {"W": rng.normal(size=(40, 50)).astype(np.float32), "b": np.ones(3)}
+    optimizer = optimizer or recorder.optimizer
+    for _ in range(steps):
+        grads = {"W": rng.normal(size=(40, 50)).astype(np.float32), "b": params["b"].copy()}
+        if recorder:
+            recorder.update(params, grads, loss=1.0)
+        else:
+            optimizer.update(params, grads)
+    return params
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_watched_training_is_bit_identical(every):
+    watched = walk(20, Recorder(Trail(every=every, capacity=6), Fake()))
+    alone = walk(20, optimizer=Fake())
+    for name in alone:
+        assert watched[name].tobytes() == alone[name].tobytes()
+
+
+def test_row_holds_the_truth():
+    trail, optimizer = Trail(), Fake()
+    recorder = Recorder(trail, optimizer)
+    params, grads = {"w": np.array([1.0, -1.0])}, {"w": np.array([3.0, 4.0])}
+    recorder.update(params, grads, loss=2.5)
+    recorder.update(params, {"w": np.array([-6.0, -8.0])}, loss=2.0)
+    assert trail.states == ("h",)
+    assert trail.loss.tolist() == [2.5, 2.0]
+    assert trail.column("w", "gradient_norm").tolist() == [5.0, 10.0]
+    assert trail.column("w", "gradient_cosine")[1] == pytest.approx(-1.0)
+    assert trail.column("w", "step_norm")[0] == pytest.approx(0.1 * np.sqrt(2))
+    assert trail.column("w", "state/h")[0, [0, -1]].tolist() == [9.0, 16.0]
+    assert trail.column("w", "value/h")[1].tolist() == [45.0, 80.0]
+    assert trail.column("w", "effective_lr")[0, -1] == pytest.approx(0.1 / 3)
+    assert trail.column("w", "value/w")[1].tolist() == params["w"].tolist()
+
+
+def test_only_due_steps_are_looked_at():
+    trail = Trail(every=4)
+    recorder = Recorder(trail, Fake())
+    walk(10, recorder)
+    assert trail.steps.tolist() == [1, 5, 9]
+    assert not recorder.due
+    recorder.update({"late": np.ones(2)}, {"late": np.ones(2)}, record=True)
+    assert trail.steps.tolist() == [1, 5, 9, 11]
+    assert trail.arrays["late"] == (2,)
+
+
+def test_long_walk_stays_within_capacity():
+    trail = Trail(capacity=8)
+    walk(100, Recorder(trail, Fake()))
+    assert trail.every == 16
+    assert trail.steps.tolist() == list(range(1, 101, 16))
+
+
+def test_floats_that_are_rebound():
+    class Rebind(Fake):
+        def update(self, params, grads):
+            self.t += 1
+            params["x"] = params["x"] - 0.5 * grads["x"]
+
+        def effective_lr(self, name):
+            return 0.5
+
+    trail, params = Trail(), {"x": 4.0}
+    Recorder(trail, Rebind()).update(params, {"x": 2.0})
+    assert params == {"x": 3.0}
+    assert trail.column("x", "step_norm").tolist() == [1.0]
+
+
+def test_refused_update_leaves_no_row_and_does_not_count():
+    trail = Trail()
+    recorder = Recorder(trail, Fake())
+    with pytest.raises(ValueError, match="shapes differ"):
+        recorder.update({"w": np.ones(2)}, {"w": np.ones(3)})
+    assert len(trail) == 0
+    recorder.update({"w": np.ones(2)}, {"w": np.ones(2)})
+    assert trail.steps.tolist() == [1]
+
+
+def test_resumed_optimizer_goes_on_counting():
+    optimizer, trail = Fake(), Trail()
+    walk(7, optimizer=optimizer)
+    walk(1, Recorder(trail, optimizer))
+    assert trail.steps.tolist() == [8]
