@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -99,7 +100,8 @@ def admit(name: Any, g: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _plain(where: str, array: Array) -> None:
-    if isinstance(array, np.ma.MaskedArray):
+    masked = sys.modules.get("numpy.ma")  # NumPy brings it in when first asked for: until then nobody has such an array
+    if masked is not None and isinstance(array, masked.MaskedArray):
         raise BadType(
             f"{where} must be a plain array: a mask would be ignored", "a masked array", "use array.filled(0.0)"
         )
