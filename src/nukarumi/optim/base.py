@@ -484,7 +484,9 @@ class Optimizer:
         if policy == "skip_update":
             return None
         kept = sorted(set(range(len(gradients))) - set(bad))
-        return self._new_plan({plan.leaves[k].name: plan.leaves[k].given for k in kept}), [gradients[k] for k in kept]
+        left = [plan.leaves[k] for k in kept]
+        again = self._new_plan({leaf.name: leaf.w if leaf.number else leaf.given for leaf in left})
+        return again, [gradients[k] for k in kept]
 
     def _warn(self, plan: _Plan, gradients: list[Any], suspicious: bool) -> None:
         """One warning for gradients that are not finite, and for 0 / 0 where there is no eps."""
@@ -723,6 +725,8 @@ def _fits(plan: _Plan, params: Any) -> bool:
     """Whether these are the plan's parameters, still as they were."""
     leaves = plan.leaves
     if not isinstance(params, (dict, Mapping)) or len(params) != len(leaves):
+        return False
+    if plan.numbers and not hasattr(params, "__setitem__"):
         return False
     for (name, w), leaf in zip(params.items(), leaves, strict=True):
         if leaf.number is None:
