@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import warnings
 from typing import Any
 
@@ -92,7 +91,6 @@ def test_silence_ends_for_parameters_that_are_new_every_time(bound_anew: str) ->
     for value in (np.nan, np.nan, 1.0, np.nan, 1.0):
         if bound_anew == "arrays":
             params = {"W": params["W"].copy()}
-            gc.collect()
         if bound_anew == "setting":
             optimizer.weight_decay = optimizer.weight_decay + 0.125
         told.append(
