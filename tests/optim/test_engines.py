@@ -236,9 +236,10 @@ def test_eps_zero_gives_nan_and_says_so(engine: str) -> None:
     """0 / 0 is NaN in NumPy; it is told which parameter, and why."""
     optimizer = Adagrad(eps=0.0, engine=engine)
     params = {"W": np.ones(3)}
-    with pytest.warns(RuntimeWarning, match=r"step 1: params\['W'\] is not finite, first at index \(?1,?\)?; .*0 / 0"):
+    with pytest.warns(RuntimeWarning, match=r"step 1: params\['W'\] is not finite, first at index 1; .*0 / 0"):
         optimizer.update(params, {"W": np.array([1.0, 0.0, 2.0])})
     assert np.isnan(params["W"]).tolist() == [False, True, False]
+    optimizer.update(params, {"W": np.array([1.0, 0.0, 2.0])})  # said once
 
 
 # Clipping by the norm -------------------------------------------------------------------------------------------------

@@ -488,29 +488,18 @@ class Optimizer:
         again = self._new_plan({leaf.name: leaf.w if leaf.number else leaf.given for leaf in left})
         return again, [gradients[k] for k in kept]
 
-    def _warn(self, plan: _Plan, gradients: list[Any], suspicious: bool) -> None:
-        """One warning for gradients that are not finite, and for 0 / 0 where there is no eps."""
-        if suspicious:
-            for leaf, g in zip(plan.leaves, gradients, strict=True):
-                if _checks.first_nonfinite(g) is not None:
-                    if self._warned is None:
-                        self._warned = _nothing if leaf.number else weakref.ref(leaf.given)
-                        told = f"step {self._t}: {_told(leaf.name, g)}"
-                        warnings.warn(f"{told}; the parameter follows it", RuntimeWarning, stacklevel=3)
-                    return
-        if self._warned is not None:
-            given = self._warned()  # another network that shares this optimizer does not end the silence
+    def _warn(self, plan: _Plan, gradients: list[Array], suspicious: bool) -> None:
+        """One warning for as long as gradients are not finite, or a parameter is 0 / 0 where there is no eps."""
+        found = _trouble(plan, gradients, suspicious)
+        if found is None:
+            given = self._warned() if self._warned is not None else None
+            # Another network that shares this optimizer does not end the silence.
             if given is None or any(leaf.given is given for leaf in plan.leaves):
                 self._warned = None
-        for part in plan.parts:
-            if part.values.get("eps") == 0:
-                for leaf in part.group.leaves:
-                    index = _checks.first_nonfinite(leaf.w)
-                    if index is not None:
-                        told = f"step {self._t}: params[{leaf.name!r}] is not finite, first at index {index}"
-                        why = "with eps=0 an entry that has never moved is 0 / 0"
-                        warnings.warn(f"{told}; {why}", RuntimeWarning, stacklevel=3)
-                        return
+        elif self._warned is None:
+            leaf, told = found
+            self._warned = _nothing if leaf.number else weakref.ref(leaf.given)
+            warnings.warn(f"step {self._t}: {told}", RuntimeWarning, stacklevel=3)
 
     # What it is doing -------------------------------------------------------------------------------------------------
 
@@ -798,8 +787,28 @@ def _overlaps(spans: list[tuple[int, int]], g: Array) -> bool:
     return (place < len(spans) and spans[place][0] < high) or (place > 0 and spans[place - 1][1] > low)
 
 
+def _trouble(plan: _Plan, gradients: list[Array], suspicious: bool) -> tuple[Leaf, str] | None:
+    """What is to be warned of after an update, and the parameter that it is about."""
+    if suspicious:
+        for leaf, g in zip(plan.leaves, gradients, strict=True):
+            if _checks.first_nonfinite(g) is not None:
+                return leaf, f"{_told(leaf.name, g)}; the parameter follows it"
+    for part in plan.parts:
+        if part.values.get("eps") == 0:
+            for leaf in part.group.leaves:
+                index = _checks.first_nonfinite(leaf.w)
+                if index is not None:
+                    why = "with eps=0 an entry that has never moved is 0 / 0"
+                    return leaf, f"params[{leaf.name!r}] is not finite, first{_place(index)}; {why}"
+    return None
+
+
 def _told(name: Any, g: Any) -> str:
     index = _checks.first_nonfinite(g) or ()
     value = np.asarray(g)[index]
-    place = f" at index {index[0] if len(index) == 1 else index}" if index else ""
-    return f"grads[{name!r}] is {value}{place}"
+    return f"grads[{name!r}] is {value}{_place(index)}"
+
+
+def _place(index: tuple[int, ...]) -> str:
+    """Where in an array, in words; nothing for an array without axes."""
+    return f" at index {index[0] if len(index) == 1 else index}" if index else ""
