@@ -12,7 +12,7 @@ import os
 import warnings
 import weakref
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from operator import is_not
 from typing import Any, ClassVar, Self, TypedDict
 
@@ -89,12 +89,13 @@ class _Part:
 class _Plan:
     """What is known about one set of parameters: valid as long as the very same arrays come back."""
 
-    __slots__ = ("gradients", "leaves", "names", "numbers", "parts", "raw", "size", "spans")
+    __slots__ = ("bare", "gradients", "leaves", "names", "numbers", "parts", "raw", "size", "spans")
 
     def __init__(self, leaves: list[Leaf], parts: list[_Part], spans: list[tuple[int, int]]) -> None:
         self.leaves, self.parts, self.spans = leaves, parts, spans
         self.names = [leaf.name for leaf in leaves]
         self.numbers = any(leaf.number for leaf in leaves)
+        self.bare = [part for part in parts if part.values.get("eps") == 0]  # 0 / 0 may come of these
         self.size = sum(leaf.size for leaf in leaves)
         self.raw: list[Any] = []  # the gradients that came last, if they are few enough to be held
         self.gradients: list[Any] = []  # what was admitted for them
@@ -342,7 +343,7 @@ class Optimizer:
         self._t += 1
         if plan.numbers:
             _bind(params, plan.leaves)
-        if policy == "warn":
+        if policy == "warn" and (suspicious or plan.bare or self._warned is not None):
             self._warn(plan, gradients, suspicious)
 
     def _arguments(self, part: _Part, scale: float, rates: dict[int, float]) -> list[float]:
@@ -713,9 +714,9 @@ def _default_threads() -> int:
 def _fits(plan: _Plan, params: Any) -> bool:
     """Whether these are the plan's parameters, still as they were."""
     leaves = plan.leaves
-    if not isinstance(params, (dict, Mapping)) or len(params) != len(leaves):
+    if type(params) is not dict and not isinstance(params, MutableMapping if plan.numbers else Mapping):
         return False
-    if plan.numbers and not hasattr(params, "__setitem__"):
+    if len(params) != len(leaves):
         return False
     for (name, w), leaf in zip(params.items(), leaves, strict=True):
         if leaf.number is None:
@@ -793,13 +794,11 @@ def _trouble(plan: _Plan, gradients: list[Array], suspicious: bool) -> tuple[Lea
         for leaf, g in zip(plan.leaves, gradients, strict=True):
             if _checks.first_nonfinite(g) is not None:
                 return leaf, f"{_told(leaf.name, g)}; the parameter follows it"
-    for part in plan.parts:
-        if part.values.get("eps") == 0:
-            for leaf in part.group.leaves:
-                index = _checks.first_nonfinite(leaf.w)
-                if index is not None:
-                    why = "with eps=0 an entry that has never moved is 0 / 0"
-                    return leaf, f"params[{leaf.name!r}] is not finite, first{_place(index)}; {why}"
+    for leaf in (leaf for part in plan.bare for leaf in part.group.leaves):
+        index = _checks.first_nonfinite(leaf.w)
+        if index is not None:
+            why = "with eps=0 an entry that has never moved is 0 / 0"
+            return leaf, f"params[{leaf.name!r}] is not finite, first{_place(index)}; {why}"
     return None
 
 
