@@ -16,6 +16,7 @@ import numpy as np
 from nukarumi import optim
 from nukarumi.bench import peers
 from nukarumi.bench.timing import fresh, turns
+from nukarumi.optim.engine.group import Group
 
 __all__ = ["Row", "main", "measure"]
 
@@ -124,7 +125,9 @@ def _guard(w: Array, g: Array, threads: int, size: str) -> Iterator[Row]:
         named, slopes = {"w": w.copy()}, {"w": g}
         optimizer.update(named, slopes)
         assert optimizer._plan is not None
-        optimizer._plan.parts[0].group._loop = loop
+        group = optimizer._plan.parts[0].group
+        assert isinstance(group, Group)
+        group._loop = loop
         contenders[label] = partial(optimizer.update, named, slopes)
     times = turns(contenders, 0.2, 9)
     yield Row(

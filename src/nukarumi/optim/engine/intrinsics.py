@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
@@ -34,6 +35,23 @@ def take_one(context: Any, counters: Any, index: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         counter = builder.gep(arguments[0], [arguments[1]])
         return builder.atomic_rmw("add", counter, context.get_constant(types.int64, 1), "acq_rel")
+
+    return signature, generate
+
+
+@intrinsic
+def prefetch(context: Any, address: Any) -> Any:
+    """Call the cache line of an address from memory, without waiting for it."""
+    signature = types.void(types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        line = builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+        word = context.get_constant
+        kinds = [line.type, *[word(types.int32, 0).type] * 3]
+        call = builder.module.declare_intrinsic("llvm.prefetch", [line.type], ir.FunctionType(ir.VoidType(), kinds))
+        read, near, data = (word(types.int32, k) for k in (0, 3, 1))
+        builder.call(call, [line, read, near, data])
+        return context.get_dummy_value()
 
     return signature, generate
 
@@ -80,10 +98,12 @@ def sign(x: Any) -> Any:
 NAMESPACE: dict[str, Any] = {
     "float32_at": _typed(types.float32),
     "float64_at": _typed(types.float64),
+    "int64_at": _typed(types.int64),
     "uint32_at": _typed(types.uint32),
     "uint64_at": _typed(types.uint64),
     "take_one": take_one,
     "larger_magnitude": larger_magnitude,
+    "prefetch": prefetch,
     "sqrt": sqrt,
     "abs": abs,
     "maximum": maximum,
