@@ -75,7 +75,7 @@ def mean_square(g: Any) -> Any:
     """The mean of the squares of each row, rows along the last axis, which is kept with length 1; a number's square.
 
     The order of the sum is part of the meaning, so that every engine ends in the same bits: entry ``k`` goes to lane
-    ``k % 8``, each lane is summed in order, then lane ``j`` takes in ``j + 4``, then ``j + 2``, then ``j + 1``.
+    ``k % 16``, each lane is summed in order, then lane ``j`` takes in ``j + 8``, ``j + 4``, ``j + 2`` and ``j + 1``.
 
     Examples
     --------
@@ -86,11 +86,11 @@ def mean_square(g: Any) -> Any:
     if np.ndim(g) == 0:
         return g * g
     width = g.shape[-1]
-    lanes = np.zeros((*g.shape[:-1], 8), g.dtype)
-    for start in range(0, width, 8):
-        part = g[..., start : start + 8]
+    lanes = np.zeros((*g.shape[:-1], 16), g.dtype)
+    for start in range(0, width, 16):
+        part = g[..., start : start + 16]
         lanes[..., : part.shape[-1]] += part * part
-    for half in (4, 2, 1):
+    for half in (8, 4, 2, 1):
         lanes = lanes[..., :half] + lanes[..., half:]
     return lanes / max(1, width)
 

@@ -153,11 +153,9 @@ def lookups(name: Any, rows: Rows, shape: tuple[int, ...], dtype: np.dtype[Any])
     indices = rows.indices
     if indices.dtype == np.uint64 and indices.size and int(indices.max()) > np.iinfo(np.int64).max:
         indices = np.minimum(indices, np.uint64(np.iinfo(np.int64).max))
-    with np.errstate(all="ignore"):  # float64 that is too large for float32 becomes infinite, which is told of later
-        values = np.ascontiguousarray(rows.values, dtype)
-    return Lookups(
-        name,
-        np.ascontiguousarray(indices, np.int64),
-        np.require(values.reshape(len(rows), math.prod(shape[1:])), requirements="A"),
-        shape,
-    )
+    values = rows.values
+    if values.dtype != dtype or not (values.flags.c_contiguous and values.flags.aligned and values.dtype.isnative):
+        with np.errstate(all="ignore"):  # what is too large for float32 becomes infinite, and is told of later
+            values = np.require(values, dtype, ["C", "A"])
+    flat = np.asarray(values).reshape(len(rows), math.prod(shape[1:]))
+    return Lookups(name, np.ascontiguousarray(indices, np.int64), flat, shape)

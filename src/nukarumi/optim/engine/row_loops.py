@@ -15,7 +15,7 @@ from nukarumi.translate.straight import Line, names_in
 
 __all__ = ["DIGIT", "row_source", "sum_source"]
 
-AHEAD = 8
+AHEAD = 6
 """Rows that are called into the cache before they are computed."""
 
 REACH = 512
@@ -100,7 +100,7 @@ def row_source(recipe: Recipe, dtype: str) -> str:
     """The text of the loop over rows.
 
     A chunk is: number of pairs, address of the pairs, entries in a row, base address of ``w``, what to add to the
-    place of a gradient, base address of each state.
+    place of a gradient, base address of each state, and room for one row.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def row_source(recipe: Recipe, dtype: str) -> str:
     >>> from nukarumi.optim.engine.recipe import recipe
     >>> text = row_source(recipe(rules.rowwise_adagrad), "float32").splitlines()
     >>> print(*(line.strip() for line in text if " q" in line or "sqrt" in line), sep="\\n")
-    q = (((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))) / number(max(width, 1))
+    q = mean_square(g_at, width)
     h = h + q
     w = w - c0 * g / (sqrt(h) + c1)
     """
@@ -126,7 +126,7 @@ def row_source(recipe: Recipe, dtype: str) -> str:
         "        chunk = take_one(counters, 0)",
         "        if chunk >= count:",
         "            break",
-        f"        row = chunk * {3 + len(arrays)}",
+        f"        row = chunk * {4 + len(arrays)}",
         "        pairs = int64_at(chunks[row + 1])",
         "        width = chunks[row + 2]",
         f"        stride = width * {item}",
@@ -136,23 +136,34 @@ def row_source(recipe: Recipe, dtype: str) -> str:
         "        last = chunks[row] - 1",
         "        largest = zero",
         "        for k in range(last + 1):",
-        f"            coming = pairs[2 * min(k + {AHEAD}, last)]",
+        f"            ahead = 2 * min(k + {AHEAD}, last)",
+        "            coming = pairs[ahead]",
         f"            for line in range(0, min(stride, {REACH}), 64):",
     ]
     out += [f"                prefetch({name}_base + coming * stride + line)" for name in entries if name != "g"]
+    out += ["                prefetch(g_base + pairs[ahead + 1] + line)"]
     out += [f"            prefetch({name}_base + coming * {item})" for name in rows]
     out += ["            place = pairs[2 * k]"]
     for name in arrays:
         where = f"place * {item}" if name in rows else "pairs[2 * k + 1]" if name == "g" else "place * stride"
         out += [f"            {name}_at = {dtype}_at({name}_base + {where})"]
     out += [f"            bits_at = {dtype.replace('float', 'uint')}_at(g_base + pairs[2 * k + 1])"]
+    if recipe.rowwise and not stages:
+        out += ["            q = mean_square(g_at, width)"]
+        out += ["            if q - q != nought:", "                largest = infinite"]
+    elif recipe.rowwise:
+        out += [f"            ready_at = {dtype}_at(chunks[row + {3 + len(arrays)}])"]
+        out += ["            for i in range(width):"]
+        out += [f"                {name} = {name}_at[i]" for name in entries]
+        out += [f"                {line}" for line in stages]
+        out += ["                ready_at[i] = g", "            q = mean_square(ready_at, width)"]
     if recipe.rowwise:
-        out += _mean_of_squares(stages)
         out += [f"            {name} = {name}_at[0]" for name in rows]
         out += [f"            {line}" for line in row_lines]
     out += ["            for i in range(width):"]
     out += [f"                {name} = {name}_at[i]" for name in entries]
-    out += ["                largest = larger_magnitude(largest, bits_at[i])"]
+    if stages or not recipe.rowwise:
+        out += ["                largest = larger_magnitude(largest, bits_at[i])"]
     out += [f"                {line}" for line in [*stages, *lines]]
     out += [f"                {name}_at[i] = {name}" for name in cut.rule.returns if name not in rows]
     out += [f"            {name}_at[0] = {name}" for name in cut.rule.returns if name in rows]
@@ -175,16 +186,3 @@ def _parts(body: tuple[Line, ...], rows: tuple[str, ...], rowwise: bool) -> tupl
             known.add(line.target)
         (row_lines if once else lines).append(line)
     return stages, row_lines, lines
-
-
-def _mean_of_squares(stages: list[Line]) -> list[str]:
-    """`nukarumi.rules.mean_square` of a row, its eight lanes written out."""
-    one = ["w = w_at[{0}]", "g = g_at[{0}]", *map(str, stages), "s{1} = s{1} + g * g"]
-    out = [f"            s{lane} = nought" for lane in range(8)]
-    out += ["            full = width - width % 8", "            for i in range(0, full, 8):"]
-    out += [f"                {line.format(f'i + {lane}', lane)}" for lane in range(8) for line in one]
-    for lane in range(7):
-        out += [f"            if full + {lane} < width:"]
-        out += [f"                {line.format(f'full + {lane}', lane)}" for line in one]
-    total = "((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))"
-    return [*out, f"            q = ({total}) / number(max(width, 1))"]

@@ -17,7 +17,7 @@ from nukarumi.optim.engine.group import BLOCK, SHARED, Leaf
 from nukarumi.optim.engine.recipe import Recipe
 
 if TYPE_CHECKING:
-    from nukarumi.optim.engine.loops import Key
+    from nukarumi.optim.engine.loops import Key, Loop
 
 __all__ = ["Lookups", "RowGroup", "Summed"]
 
@@ -146,39 +146,46 @@ class Lookups:
 
 
 class Room:
-    """Memory in which the compiled loop brings lookups together, kept from update to update."""
+    """Memory in which the compiled loop brings the lookups of one parameter together, kept from update to update.
 
-    def __init__(self, dtype: np.dtype[Any]) -> None:
+    Parameters
+    ----------
+    shape, dtype
+        The parameter's shape and the type computed in.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         from nukarumi.optim.engine import loops, row_loops  # noqa: PLC0415
 
-        self._loop = loops.loop(None, dtype.name, "sums")
-        self._dtype = dtype
-        self._task = np.zeros(10, np.int64)
-        self._counters = np.zeros(2, np.int64)
-        self._addresses = self._task.ctypes.data, self._counters.ctypes.data
+        self._run = loops.loop(None, dtype.name, "sums").run
+        self._dtype, self._shape, self._width = dtype, shape, math.prod(shape[1:])
         self._seen = np.empty(1 << row_loops.DIGIT, np.int64)
-        self._keys = np.empty((2, 0), np.int64)
-        self._pairs, self._sums = np.empty((0, 2), np.int64), np.empty(0, dtype)
+        self._counters = np.zeros(2, np.int64)
+        self._count = -1
+        self._grow(0)
+
+    def _grow(self, count: int) -> None:
+        """Make room for so many lookups."""
+        self._count = count
+        self._keys, self._pairs = np.empty((2, count), np.int64), np.empty((count, 2), np.int64)
+        self._sums = np.empty((count // 2, self._width), self._dtype)
+        places = [_address(part) for part in (*self._keys, self._seen, self._pairs, self._sums)]
+        self._task = np.array([0, 0, self._width, self._shape[0], *places, count.bit_length()], np.int64)
+        self._addresses = _address(self._task), _address(self._counters)
 
     def summed(self, given: Lookups) -> Summed | None:
         """As `Lookups.summed`; what it gives holds until the next call."""
-        count, width = given.values.shape
-        if self._keys.shape[1] < count:
-            self._keys, self._pairs = np.empty((2, count), np.int64), np.empty((count, 2), np.int64)
-        if self._sums.size < count // 2 * width:
-            self._sums = np.empty(count // 2 * width, self._dtype)
-        sums = self._sums[: count // 2 * width].reshape(count // 2, width)
-        self._task[:] = (
-            given.indices.ctypes.data, given.values.ctypes.data, width, given.shape[0],
-            self._keys[0].ctypes.data, self._keys[1].ctypes.data, self._seen.ctypes.data,
-            self._pairs.ctypes.data, sums.ctypes.data, count.bit_length(),
-        )  # fmt: skip
-        self._counters[0], self._counters[1] = 0, -1
+        count = len(given.indices)
+        if count > self._count:
+            self._grow(count)
+        self._task[0], self._task[1] = _address(given.indices), _address(given.values)
+        self._counters[1] = -1
         task, counters = self._addresses
-        self._loop.run(task, count, 0, counters)
-        if self._counters[1] >= 0:
+        self._run(task, count, 0, counters)
+        unique, bad = self._counters.tolist()
+        if bad >= 0:
             return None
-        return Summed.from_pairs(self._pairs[: self._counters[0]], given.shape, given.values, sums)
+        return Summed.from_pairs(self._pairs[:unique], given.shape, given.values, self._sums)
 
 
 class RowGroup:
@@ -191,13 +198,15 @@ class RowGroup:
         self.recipe, self.dtype, self.leaves = recipe, dtype, list(leaves)
         self.size = sum(leaf.size for leaf in self.leaves)
         self.loops: tuple[Key, ...] = ((recipe, dtype.name, "rows"), (None, dtype.name, "sums"))
+        self._ready = recipe.rowwise and bool(recipe.stages)
+        self._loop: Loop | None = None
         self._rooms: list[Room | None] = [None] * len(self.leaves)
 
     def room(self, k: int) -> Room:
         """The working memory of leaf ``k``."""
         made = self._rooms[k]
         if made is None:
-            made = self._rooms[k] = Room(self.dtype)
+            made = self._rooms[k] = Room(self.leaves[k].shape, self.dtype)
         return made
 
     # NumPy ------------------------------------------------------------------------------------------------------------
@@ -238,51 +247,67 @@ class RowGroup:
 
     def compiled(self, gradients: Sequence[Any], settings: Sequence[float], threads: int) -> bool:
         """One update by the compiled loop; arguments and result as for `Group.numpy`."""
-        from nukarumi.optim.engine import loops, pool  # noqa: PLC0415
+        from nukarumi.optim.engine import pool  # noqa: PLC0415
 
-        loop = loops.loop(self.recipe, self.dtype.name, "rows")
-        constants = np.array(loop.constants(*settings) or (0.0,), self.dtype)
+        if self._loop is None:
+            self._lay()
+        assert self._loop is not None
+        constants = self._loop.constants(*settings)
+        self._constants[: len(constants)] = constants
         chunks: list[tuple[int, ...]] = []
-        keep: list[Any] = [gradients, constants, loop]
+        keep: list[Any] = [gradients, self._constants, self._loop]
         size, suspicious = 0, False
-        for leaf, g in zip(self.leaves, gradients, strict=True):
-            if self._direct(leaf, g):
+        for k, g in enumerate(gradients):
+            leaf = self.leaves[k]
+            if self._bases[k] and (isinstance(g, Summed) or self._direct(g)):
                 size += g.size
-                keep.append(self._chunks(chunks, leaf, g, threads))
-            else:
+                keep.append(self._chunks(chunks, leaf, self._bases[k], g, threads))
+            else:  # what the loop cannot walk, in the same bits
                 with np.errstate(all="ignore"):
-                    suspicious |= self._blocks(leaf, g, settings)  # what the loop cannot walk, in the same bits
+                    suspicious |= self._blocks(leaf, g, settings)
         if not chunks:
             return suspicious
         table = np.array(chunks, np.int64)
-        where = (table.ctypes.data, len(table), constants.ctypes.data)
+        if self._ready:  # a row of its own for each chunk, so that no two threads share one
+            ready = np.empty((len(table), int(table[:, 2].max())), self.dtype)
+            table[:, -1] = _address(ready) + np.arange(len(table)) * (ready.shape[1] * ready.itemsize)
+            keep.append(ready)
+        where = (_address(table), len(table), _address(self._constants))
         if threads > 1 and size >= SHARED:
-            return pool.run(loop.run, *where, threads, (table, keep)) > 0 or suspicious
-        counters = np.zeros(3, np.int64)
-        loop.run(*where, counters.ctypes.data)
-        return bool(counters[loops.SUSPICIOUS]) or suspicious
+            return pool.run(self._loop.run, *where, threads, (table, keep)) > 0 or suspicious
+        self._counters[:] = 0
+        self._loop.run(*where, _address(self._counters))
+        return bool(self._counters[-1]) or suspicious
 
-    def _direct(self, leaf: Leaf, g: Any) -> bool:
-        """Whether the rows of all streams lie one behind the other in the type computed in."""
-        if leaf.number is not None or not leaf.size:
-            return False
-        arrays = (leaf.w, *leaf.states) if isinstance(g, Summed) else (leaf.w, g, *leaf.states)
-        return all(
-            array.dtype == self.dtype and array.dtype.isnative and array.flags.c_contiguous and array.flags.aligned
-            for array in arrays
-        )
+    def _lay(self) -> None:
+        """Find the loop, and where the arrays lie that it can walk."""
+        from nukarumi.optim.engine import loops  # noqa: PLC0415
 
-    def _chunks(self, chunks: list[tuple[int, ...]], leaf: Leaf, g: Any, threads: int) -> Array:
+        self._loop = loops.loop(self.recipe, self.dtype.name, "rows")
+        self._constants = np.zeros(1 + len(self._loop.constants(*[0.5] * len(self.recipe.settings))), self.dtype)
+        self._counters = np.zeros(loops.SUSPICIOUS + 1, np.int64)
+        self._bases: list[list[int]] = []
+        for leaf in self.leaves:
+            arrays = [leaf.w, *leaf.states]
+            direct = leaf.number is None and leaf.size and all(map(self._direct, arrays))
+            self._bases.append([_address(array) for array in arrays] if direct else [])
+
+    def _direct(self, array: Array) -> bool:
+        """Whether rows lie one behind the other in the type computed in."""
+        fits = array.dtype == self.dtype and array.dtype.isnative
+        return fits and array.flags.c_contiguous and array.flags.aligned
+
+    def _chunks(self, chunks: list[tuple[int, ...]], leaf: Leaf, bases: list[int], g: Any, threads: int) -> Array:
         """Add a leaf's chunks to the table; gives the pairs that they point into, to be kept alive."""
         length, width = _sides(leaf)
         item = self.dtype.itemsize
-        w, *states = (_address(array) for array in (leaf.w, *leaf.states))
+        w, *states = bases
         if isinstance(g, Summed):
             pairs = g.addressed()
-            count = len(pairs)
+            at, count = _address(pairs), len(pairs)
             step = max(1, count if g.size < SHARED else -(-count // (PIECES * threads)))
             for start in range(0, count, step):
-                chunks.append((min(step, count - start), _address(pairs) + start * 16, width, w, 0, *states))
+                chunks.append((min(step, count - start), at + start * 16, width, w, 0, *states, 0))
             return pairs
         steps = np.arange(min(length, STRIDE), dtype=np.int64)
         pairs = np.stack([steps, steps * (width * item)], axis=1)
@@ -290,8 +315,9 @@ class RowGroup:
         wide = [item if letter in self.recipe.row_states else width * item for letter in letters]
         for start in range(0, length, STRIDE):
             shift = start * width * item
-            moved = (state + start * each for state, each in zip(states, wide, strict=True))
-            chunks.append((min(STRIDE, length - start), _address(pairs), width, w + shift, _address(g) + shift, *moved))
+            moved = [state + start * each for state, each in zip(states, wide, strict=True)]
+            many = min(STRIDE, length - start)
+            chunks.append((many, _address(pairs), width, w + shift, _address(g) + shift, *moved, 0))
         return pairs
 
 
