@@ -611,7 +611,7 @@ class Optimizer:
         function, names = rate_function(made, type(self).state_names, type(self).brakes)
         now = _Part(part.group, part.members, part.values, max(0, part.clock - 1))
         given = dict(zip(part.group.recipe.settings, self._arguments(now, 1.0), strict=True))
-        states = [state.reshape(*state.shape, *[1] * (len(leaf.shape) - state.ndim)) for state in leaf.states]
+        states = [state.reshape((*state.shape, *[1] * (len(leaf.shape) - state.ndim))) for state in leaf.states]
         with np.errstate(all="ignore"):
             rate = function(*states, *(given[name] for name in names))
         return np.array(np.broadcast_to(rate, leaf.shape), leaf.dtype)

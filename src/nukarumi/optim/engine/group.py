@@ -211,7 +211,9 @@ class Group:
 
     def _direct(self, leaf: Leaf, g: Any) -> bool:
         """Whether all streams lie in the same dense order in the type computed in."""
-        if leaf.number is not None or g.dtype != self.dtype or leaf.w.dtype != self.dtype:
+        if leaf.number is not None or not isinstance(g, np.ndarray):  # a NumPy scalar has an address, but not for long
+            return False
+        if g.dtype != self.dtype or leaf.w.dtype != self.dtype:
             return False
         order = dense_order(leaf.w)
         if order is None or dense_order(g) is None:

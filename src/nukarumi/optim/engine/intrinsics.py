@@ -6,13 +6,14 @@ from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
+from numba.core import cgutils as numba_cgutils
 from numba.extending import intrinsic
 
 __all__ = ["NAMESPACE"]
 
 LANES = 16
 _int = ir.IntType(32)
+cgutils: Any = numba_cgutils  # its functions carry no types
 
 
 def _typed(element: Any) -> Any:
