@@ -531,9 +531,11 @@ def test_rows_of_one_entry_are_adagrad(options: dict[str, Any], engine: str) -> 
     walks = []
     for cls in (Adagrad, RowwiseAdagrad):
         params: dict[str, Any] = {"v": np.linspace(-1, 1, 7), "z": np.array(2.0), "x": 3.0, "y": np.float32(1.5)}
+        params["s"] = np.array(0.25)
         opt = cls(lr=0.1, engine=engine, **options)
         for step in range(1, 4):
-            opt.update(params, {name: np.sin(step + np.asarray(w)) for name, w in params.items()})
+            slopes = {name: np.sin(step + np.asarray(w)) for name, w in params.items()}  # NumPy scalars among them
+            opt.update(params, {**slopes, "s": 0.5})
         walks.append([np.asarray(w) for w in params.values()] + [opt.effective_lr(name) for name in params])
         assert type(params["x"]) is float
         assert type(params["y"]) is np.float32

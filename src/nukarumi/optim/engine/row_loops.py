@@ -107,7 +107,7 @@ def row_source(recipe: Recipe, dtype: str) -> str:
     >>> from nukarumi import rules
     >>> from nukarumi.optim.engine.recipe import recipe
     >>> text = row_source(recipe(rules.rowwise_adagrad), "float32").splitlines()
-    >>> print(*(line.strip() for line in text if " q" in line or "sqrt" in line), sep="\\n")
+    >>> print(*(line.strip() for line in text if " q =" in line or "+ q" in line or "sqrt" in line), sep="\\n")
     q = mean_square(g_at, width)
     h = h + q
     w = w - c0 * g / (sqrt(h) + c1)

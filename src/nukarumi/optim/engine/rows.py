@@ -292,8 +292,10 @@ class RowGroup:
             direct = leaf.number is None and leaf.size and all(map(self._direct, arrays))
             self._bases.append([_address(array) for array in arrays] if direct else [])
 
-    def _direct(self, array: Array) -> bool:
+    def _direct(self, array: Any) -> bool:
         """Whether rows lie one behind the other in the type computed in."""
+        if not isinstance(array, np.ndarray):  # a NumPy scalar has an address, but not for long
+            return False
         fits = array.dtype == self.dtype and array.dtype.isnative
         return fits and array.flags.c_contiguous and array.flags.aligned
 
