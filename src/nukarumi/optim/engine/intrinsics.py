@@ -46,7 +46,7 @@ def take_one(context: Any, counters: Any, index: Any) -> Any:
 
 @intrinsic
 def prefetch(context: Any, address: Any) -> Any:
-    """Call the cache line of an address from memory, without waiting for it."""
+    """Call the line of an address from memory into the second-level cache, without waiting for it."""
     signature = types.void(types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -54,7 +54,7 @@ def prefetch(context: Any, address: Any) -> Any:
         word = context.get_constant
         kinds = [line.type, *[word(types.int32, 0).type] * 3]
         call = builder.module.declare_intrinsic("llvm.prefetch", [line.type], ir.FunctionType(ir.VoidType(), kinds))
-        read, near, data = (word(types.int32, k) for k in (0, 3, 1))
+        read, near, data = (word(types.int32, k) for k in (0, 2, 1))
         builder.call(call, [line, read, near, data])
         return context.get_dummy_value()
 

@@ -15,7 +15,7 @@ from nukarumi.translate.straight import Line, names_in
 
 __all__ = ["DIGIT", "row_source", "sum_source"]
 
-AHEAD = 6
+AHEAD = 8
 """Rows that are called into the cache before they are computed."""
 
 REACH = 512
