@@ -211,9 +211,8 @@ class RowGroup:
 
     # NumPy ------------------------------------------------------------------------------------------------------------
 
-    def numpy(self, gradients: Sequence[Any], settings: Sequence[float], quiet: bool) -> bool:
+    def numpy(self, gradients: Sequence[Any], settings: Sequence[float]) -> bool:
         """One update by NumPy; arguments and result as for `Group.numpy`."""
-        del quiet
         with np.errstate(all="ignore"):
             found = [self._blocks(leaf, g, settings) for leaf, g in zip(self.leaves, gradients, strict=True)]
         return any(found)
