@@ -10,10 +10,10 @@ import pytest
 
 import nukarumi
 
-OPTIMIZERS = ["SGD", "Momentum", "Nesterov", "Adagrad", "RMSprop", "Adadelta", "Adam", "AdamW"]
+OPTIMIZERS = ["SGD", "Momentum", "Nesterov", "Adagrad", "RMSprop", "Adadelta", "Adam", "AdamW", "RowwiseAdagrad"]
 ALIASES = {"AdaGrad": "Adagrad", "RMSProp": "RMSprop"}
 # ``np`` is public because the book's programs get NumPy through ``from common.optimizer import *``.
-OTHERS = ["np"]
+OTHERS = ["np", "Rows"]
 
 
 def test_all_is_this_list() -> None:

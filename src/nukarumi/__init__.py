@@ -12,7 +12,7 @@
 
 import numpy as np
 
-from nukarumi.optim import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSprop
+from nukarumi.optim import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSprop, Rows, RowwiseAdagrad
 
 AdaGrad = Adagrad
 RMSProp = RMSprop
@@ -32,5 +32,7 @@ __all__ = [
     "Nesterov",
     "RMSProp",
     "RMSprop",
+    "Rows",
+    "RowwiseAdagrad",
     "np",
 ]

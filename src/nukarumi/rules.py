@@ -4,11 +4,13 @@ Every other face of an optimizer (the NumPy engine, the compiled loops, the form
 walk) is derived from the source text of these functions, so they keep to a small language that all of those can
 follow exactly: straight-line assignments of ``+ - * / **``, ``sqrt``, ``abs``, ``maximum``, ``minimum`` and ``sign``;
 no branches, no loops; ``**`` only between settings. An argument annotated ``Array`` is a parameter, a gradient or a
-state and may be a number or an array of any shape; one annotated ``float`` is a setting, the same for all entries.
-Nothing is changed in place: a rule takes the old values and returns the new ones.
+state and may be a number or an array of any shape; one annotated ``Row`` has one value for a whole row of them; one
+annotated ``float`` is a setting, the same for all entries. Nothing is changed in place: a rule takes the old values
+and returns the new ones.
 
 The letters: ``w`` parameter, ``g`` gradient, ``h`` accumulated squared gradients, ``v`` velocity (momentum) or second
-moment (Adam), ``m`` first moment, ``d`` accumulated squared steps; ``t`` counts updates and is 1 at the first.
+moment (Adam), ``m`` first moment, ``d`` accumulated squared steps, ``q`` the mean square of a row's gradient (what
+`mean_square` gives, after every stage); ``t`` counts updates and is 1 at the first.
 
 Examples
 --------
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array: TypeAlias = float | NDArray[Any]
+    Row: TypeAlias = float | NDArray[Any]
 
 __all__ = [
     "adadelta",
@@ -40,12 +43,14 @@ __all__ = [
     "decoupled_decay",
     "eps_hat",
     "eps_hat_inside",
+    "mean_square",
     "momentum",
     "momentum_lr_outside",
     "nesterov",
     "nesterov_lr_outside",
     "opposite",
     "rmsprop",
+    "rowwise_adagrad",
     "scaled",
     "sgd",
 ]
@@ -64,6 +69,30 @@ def maximum(x: Any, y: Any) -> Any:
 def minimum(x: Any, y: Any) -> Any:
     """The smaller of two values; NaN wins."""
     return np.minimum(x, y)
+
+
+def mean_square(g: Any) -> Any:
+    """The mean of the squares of each row, rows along the last axis, which is kept with length 1; a number's square.
+
+    The order of the sum is part of the meaning, so that every engine ends in the same bits: entry ``k`` goes to lane
+    ``k % 16``, each lane is summed in order, then lane ``j`` takes in ``j + 8``, ``j + 4``, ``j + 2`` and ``j + 1``.
+
+    Examples
+    --------
+    >>> mean_square(np.array([[3.0, 4.0], [1.0, 1.0]]))
+    array([[12.5],
+           [ 1. ]])
+    """
+    if np.ndim(g) == 0:
+        return g * g
+    width = g.shape[-1]
+    lanes = np.zeros((*g.shape[:-1], 16), g.dtype)
+    for start in range(0, width, 16):
+        part = g[..., start : start + 16]
+        lanes[..., : part.shape[-1]] += part * part
+    for half in (8, 4, 2, 1):
+        lanes = lanes[..., :half] + lanes[..., half:]
+    return lanes / max(1, width)
 
 
 # The optimizers ------------------------------------------------------------------------------------------------------
@@ -106,6 +135,13 @@ def nesterov_lr_outside(w: Array, g: Array, v: Array, lr: float, momentum: float
 def adagrad(w: Array, g: Array, h: Array, lr: float, eps: float) -> tuple[Array, Array]:
     """Remember how much each entry has moved and brake by it (Duchi, Hazan and Singer 2011)."""
     h = h + g * g
+    w = w - lr * g / (sqrt(h) + eps)
+    return w, h
+
+
+def rowwise_adagrad(w: Array, g: Array, q: Row, h: Row, lr: float, eps: float) -> tuple[Array, Row]:
+    """Adagrad with one brake for a whole row, fed with the row's mean square (as in FBGEMM's embedding tables)."""
+    h = h + q
     w = w - lr * g / (sqrt(h) + eps)
     return w, h
 

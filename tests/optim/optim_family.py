@@ -83,7 +83,7 @@ def _named(options: Mapping[str, Any]) -> str:
 
 def rule_of(cls: type[Optimizer], values: Mapping[str, Any]) -> Callable[..., Any]:
     """The function of ``rules.py`` for a class with these settings, by its name."""
-    name = cls.__name__.lower()
+    name = "rowwise_adagrad" if cls is optim.RowwiseAdagrad else cls.__name__.lower()
     if values.get("lr_inside") is False:
         name += "_lr_outside"
     if name == "adamw" and not values["decoupled_decay"]:
@@ -117,7 +117,7 @@ class Reference:
         clock = self.clocks[name] = self.clocks.get(name, 0) + 1
         if name not in self.state:
             starts = [values.get("initial_accumulator", 0.0)] * len(self.cls.state_names)
-            self.state[name] = [np.full(w.shape, start, w.dtype) for start in starts]
+            self.state[name] = [np.full(state_shape(self.cls, w), start, w.dtype) for start in starts]
         lr = values["lr"](self.t) if callable(values["lr"]) else values["lr"]
         if values["lr_decay"]:
             lr = rules.decayed_lr(lr, values["lr_decay"], self.t)
@@ -140,11 +140,23 @@ class Reference:
                 g = rules.coupled_decay(w, g, values["weight_decay"])
         known = {**values, "lr": lr, "eps": eps, "t": clock}
         names = rule.__code__.co_varnames[: rule.__code__.co_argcount]
-        settings = [known[n] for n in names[2 + len(self.cls.state_names) :]]
+        settings = [known[n] for n in names if n in known]
+        if "q" in names:  # rows side by side, one state for each
+            rows = w.shape[0] if w.ndim else 1
+            lines, slopes = (a.reshape(rows, w[:1].size if rows else 0) if w.ndim else a.reshape(1, 1) for a in (w, g))
+            held = [state.reshape(rows, 1) for state in self.state[name]]
+            new, *states = rule(lines, slopes, rules.mean_square(slopes), *held, *settings)
+            self.state[name] = [state.reshape(w.shape[:1]) for state in states]
+            return np.asarray(new).reshape(w.shape)
         out = rule(w, g, *self.state[name], *settings)
         new, *states = out if isinstance(out, tuple) else (out,)
         self.state[name] = states
         return np.asarray(new)
+
+
+def state_shape(cls: type[Optimizer], w: Array) -> tuple[int, ...]:
+    """The shape of a parameter's states: its own, or one number a row."""
+    return w.shape[:1] if cls is optim.RowwiseAdagrad else w.shape
 
 
 def same(one: Any, two: Any) -> bool:

@@ -323,7 +323,7 @@ def test_a_missing_loop_is_not_looked_for_at_every_update(tmp_path: Path, monkey
 
     asked: list[int] = []
 
-    def cached(made: object, dtype: str) -> bool:
+    def cached(made: object, dtype: str, over: str) -> bool:
         asked.append(base._entries)
         return False
 

@@ -15,7 +15,9 @@ import numpy as np
 
 from nukarumi import optim
 from nukarumi.bench import peers
+from nukarumi.bench.rows import measure_rows
 from nukarumi.bench.timing import fresh, turns
+from nukarumi.optim.engine.group import Group
 
 __all__ = ["Row", "main", "measure"]
 
@@ -108,6 +110,11 @@ def measure(threads: int, large: int) -> Iterator[Row]:
     yield from _starts()
 
 
+def _of_rows(threads: int, largest: float) -> Iterator[Row]:
+    for work, peer, ours, theirs, least, aim in measure_rows(threads, largest):
+        yield Row(work, peer, ours, theirs, None if theirs is None else theirs / ours, least, aim)
+
+
 def _guard(w: Array, g: Array, threads: int, size: str) -> Iterator[Row]:
     """What the watch for NaN and infinity costs: the same loop with and without it."""
     from nukarumi.optim.engine import loops  # noqa: PLC0415
@@ -124,7 +131,9 @@ def _guard(w: Array, g: Array, threads: int, size: str) -> Iterator[Row]:
         named, slopes = {"w": w.copy()}, {"w": g}
         optimizer.update(named, slopes)
         assert optimizer._plan is not None
-        optimizer._plan.parts[0].group._loop = loop
+        group = optimizer._plan.parts[0].group
+        assert isinstance(group, Group)
+        group._loop = loop
         contenders[label] = partial(optimizer.update, named, slopes)
     times = turns(contenders, 0.2, 9)
     yield Row(
@@ -193,6 +202,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="nukarumi bench", description=__doc__)
     parser.add_argument("--threads", type=int, default=2, help="threads for both sides (default: %(default)s)")
     parser.add_argument("--large", type=int, default=64, metavar="M", help="millions of entries (default: %(default)s)")
+    parser.add_argument(
+        "--rows", nargs="?", type=float, const=10.0, metavar="M",
+        help="measure updates of single rows instead, in tables of up to M million rows (10 if none is given: 6 GB)",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     given = parser.parse_args(arguments)
     rows = []
@@ -201,7 +214,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     console = Console(stderr=given.json)
     with console.status("measuring ...") as status:
-        for row in measure(given.threads, given.large << 20):
+        measured = (
+            measure(given.threads, given.large << 20) if given.rows is None else _of_rows(given.threads, given.rows)
+        )
+        for row in measured:
             rows.append(row)
             status.update(f"measured: {row.work} against {row.peer}")
     versions = {"python": platform.python_version(), "numpy": np.__version__, **_versions("numba", "torch")}

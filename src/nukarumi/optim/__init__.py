@@ -8,6 +8,20 @@ from nukarumi.optim.base import Optimizer
 from nukarumi.optim.momentum import Momentum
 from nukarumi.optim.nesterov import Nesterov
 from nukarumi.optim.rmsprop import RMSprop
+from nukarumi.optim.rows import Rows
+from nukarumi.optim.rowwise import RowwiseAdagrad
 from nukarumi.optim.sgd import SGD
 
-__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Momentum", "Nesterov", "Optimizer", "RMSprop"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Momentum",
+    "Nesterov",
+    "Optimizer",
+    "RMSprop",
+    "Rows",
+    "RowwiseAdagrad",
+]

@@ -10,7 +10,7 @@ import numpy as np
 
 from nukarumi._errors import BadInput, BadType
 
-__all__ = ["admit", "compute_type", "first_nonfinite", "refuse_keys", "refuse_overlaps", "require"]
+__all__ = ["admit", "compute_type", "first_nonfinite", "refuse_keys", "refuse_overlaps", "require", "require_state"]
 
 Array = np.ndarray[Any, Any]
 
@@ -49,19 +49,40 @@ def require(name: Any, w: Any) -> np.dtype[Any]:
     found = compute_type(w.dtype)
     if found is None:
         raise BadType(f"{where} must hold {_FLOATS}", f"dtype {w.dtype}", f"params[{name!r}].astype(np.float64)")
-    if not w.flags.writeable:
+    _room_of_its_own(where, w)
+    return found
+
+
+def require_state(where: str, state: Any) -> None:
+    """Refuse an array that cannot hold a state; its contents are not read.
+
+    Raises
+    ------
+    BadType
+        If it is no float32 or float64 array.
+    BadInput
+        If it is read-only or overlaps itself.
+    """
+    if not isinstance(state, np.ndarray) or state.dtype not in (np.float32, np.float64):
+        kind = state.dtype if isinstance(state, np.ndarray) else type(state).__name__
+        raise BadType(f"{where} must be a float32 or float64 array", str(kind), "np.zeros(shape, np.float32)")
+    _plain(where, state)
+    _room_of_its_own(where, state)
+
+
+def _room_of_its_own(where: str, array: Array) -> None:
+    if not array.flags.writeable:
         raise BadInput(
             f"{where} is changed in place, so it must be writeable",
-            f"a read-only array of shape {w.shape}",
-            f"params[{name!r}] = params[{name!r}].copy()",
+            f"a read-only array of shape {array.shape}",
+            f"{where} = {where}.copy(), or a memory map of mode 'r+'",
         )
-    if not w.flags.forc and _overlaps_itself(w):
+    if not array.flags.forc and _overlaps_itself(array):
         raise BadInput(
             f"{where} must have a place in memory for every entry",
-            f"an array of shape {w.shape} with strides {w.strides}, as np.broadcast_to and sliding windows make",
-            f"params[{name!r}] = params[{name!r}].copy()",
+            f"an array of shape {array.shape} with strides {array.strides}, as sliding windows have",
+            f"{where} = {where}.copy()",
         )
-    return found
 
 
 def _overlaps_itself(w: Array) -> bool:
@@ -151,24 +172,25 @@ def _some(names: Iterable[Any]) -> str:
     return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
 
 
-def refuse_overlaps(params: Sequence[tuple[Any, Array]]) -> None:
-    """Refuse two parameters that share memory: one would be moved twice.
+def refuse_overlaps(params: Sequence[tuple[Any, Array]], states: Sequence[tuple[str, Array]] = ()) -> None:
+    """Refuse two parameters that share memory: one would be moved twice. So would a state that came from outside.
 
     Arrays whose byte ranges are apart are settled by sorting; only the others are asked exactly.
     """
+    named = [(f"params[{name!r}]", w) for name, w in params] + list(states)
     spans = sorted(
-        ((*np.lib.array_utils.byte_bounds(w), k) for k, (_, w) in enumerate(params) if w.size), key=lambda s: s[:2]
+        ((*np.lib.array_utils.byte_bounds(w), k) for k, (_, w) in enumerate(named) if w.size), key=lambda s: s[:2]
     )
     open_spans: list[tuple[int, int]] = []
     for low, high, k in spans:
         open_spans = [(end, other) for end, other in open_spans if end > low]
         for _, other in open_spans:
-            (one, first), (two, second) = params[other], params[k]
+            (one, first), (two, second) = named[other], named[k]
             if _share(first, second):
                 raise BadInput(
                     "no two parameters may overlap in memory: the shared entries would move twice",
-                    f"params[{one!r}] and params[{two!r}] share memory",
-                    f"params[{two!r}] = params[{two!r}].copy(), or pass one of them only",
+                    f"{one} and {two} share memory",
+                    f"{two} = {two}.copy(), or pass one of them only",
                 )
         open_spans.append((high, k))
 

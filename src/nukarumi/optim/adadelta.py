@@ -24,6 +24,8 @@ class Adadelta(Optimizer):
     ``h`` and ``d`` start at 0; eps stands inside both roots, and it is what sets the first steps going:
     ``sqrt(eps / (1 - rho))`` long.
 
+    With `Rows` it is lazy: a row that is not touched does not forget.
+
     Parameters
     ----------
     lr

@@ -23,6 +23,8 @@ class Adagrad(Optimizer):
     ``lr * sign(g)`` wherever ``abs(g)`` is well above eps. PyTorch is the same with eps 1e-10; Keras 3 and optax have
     ``sqrt(h + 1e-7)`` and start ``h`` at 0.1 (`like`).
 
+    `Rows` give the bits of the dense gradient: a row without one stays as it is anyway.
+
     Parameters
     ----------
     lr

@@ -25,6 +25,9 @@ class Adam(Optimizer):
     ``m`` and ``v`` start at 0, t is 1 at a parameter's first update. eps is added to the *uncorrected* root (the
     paper's "epsilon hat", as in Keras and the book); PyTorch and optax add it to the corrected one (`like`).
 
+    With `Rows` it is lazy, as PyTorch's ``SparseAdam``: a row that is not touched rests, its moments too, while t
+    counts the updates of the whole parameter.
+
     Parameters
     ----------
     lr

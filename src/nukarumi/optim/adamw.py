@@ -23,6 +23,8 @@ class AdamW(Adam):
 
     States, their start and eps are those of `Adam`.
 
+    With `Rows` it is lazy as `Adam` is, and weight_decay must be 0: rows that are not touched could not decay.
+
     Parameters
     ----------
     lr, beta1, beta2, eps, eps_inside_root, eps_corrected

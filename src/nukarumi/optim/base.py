@@ -14,7 +14,7 @@ import weakref
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, MutableMapping
 from operator import is_not
-from typing import Any, ClassVar, Self, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypedDict
 
 import numpy as np
 
@@ -24,6 +24,11 @@ from nukarumi.optim import _checks
 from nukarumi.optim._settings import CHECKS, Rate, Setting, rate_at
 from nukarumi.optim.engine.group import HELD, Group, Leaf, dense_order
 from nukarumi.optim.engine.recipe import Recipe, recipe
+from nukarumi.optim.engine.rows import Lookups, RowGroup, Summed
+from nukarumi.optim.rows import Rows, lookups
+
+if TYPE_CHECKING:
+    from nukarumi.optim.engine.loops import Key
 
 __all__ = ["Array", "Common", "Optimizer", "Shared"]
 
@@ -81,7 +86,7 @@ class _Part:
 
     __slots__ = ("clock", "group", "members", "ready", "values")
 
-    def __init__(self, group: Group, members: list[int], values: Mapping[str, Any], clock: int) -> None:
+    def __init__(self, group: Group | RowGroup, members: list[int], values: Mapping[str, Any], clock: int) -> None:
         self.group, self.members, self.values, self.clock = group, members, values, clock
         self.ready = False
 
@@ -89,14 +94,15 @@ class _Part:
 class _Plan:
     """What is known about one set of parameters: valid as long as the very same arrays come back."""
 
-    __slots__ = ("bare", "gradients", "leaves", "names", "numbers", "parts", "raw", "size", "spans")
+    __slots__ = ("bare", "gradients", "leaves", "names", "numbers", "parts", "raw", "size", "spans", "touched")
 
     def __init__(self, leaves: list[Leaf], parts: list[_Part], spans: list[tuple[int, int]]) -> None:
         self.leaves, self.parts, self.spans = leaves, parts, spans
         self.names = [leaf.name for leaf in leaves]
         self.numbers = any(leaf.number for leaf in leaves)
         self.bare = [part for part in parts if part.values.get("eps") == 0]  # 0 / 0 may come of these
-        self.size = sum(leaf.size for leaf in leaves)
+        self.size = sum(leaf.size for leaf in leaves if not leaf.touched)
+        self.touched = [k for k, leaf in enumerate(leaves) if leaf.touched]
         self.raw: list[Any] = []  # the gradients that came last, if they are few enough to be held
         self.gradients: list[Any] = []  # what was admitted for them
 
@@ -171,6 +177,7 @@ class Optimizer:
         self._plan: _Plan | None = None
         self._stale = False
         self._state: dict[str, dict[Any, Array]] | None = None
+        self._pinned: set[Any] = set()
         self._clocks: dict[Any, int] = {}
         self._t = 0
         self._warned: Callable[[], Any] | None = None
@@ -283,13 +290,14 @@ class Optimizer:
             Mapping from name to array of floats (any layout, any shape), changed in place; Python and NumPy floats
             are allowed in a mutable mapping and are bound anew. Names seen for the first time start their state now.
         grads
-            Mapping from the same names to gradients of the same shapes.
+            Mapping from the same names to gradients of the same shapes, or `Rows` where only some rows have one.
 
         Raises
         ------
         BadType, BadInput
             If a name is missing or extra, a shape or type does not fit, a parameter is read-only or overlaps another,
-            a setting is out of range, or (``on_nonfinite="raise"``) a gradient is not finite. Nothing has changed then.
+            a setting is out of range, an index of `Rows` lies outside, weight decay meets `Rows`, or
+            (``on_nonfinite="raise"``) a gradient is not finite. Nothing has changed then.
 
         Warns
         -----
@@ -306,10 +314,7 @@ class Optimizer:
         >>> print(params["W"].round(4), opt.h["W"].round(4))  # steep or flat: the first step is lr
         [0.9 0.9] [1.e+04 1.e-04]
         """
-        plan = self._plan
-        if plan is None or self._stale or not _fits(plan, params):
-            plan = self._new_plan(params)
-        gradients = _gradients(plan, grads, self._values["engine"] == "numba")
+        plan, gradients, size = self._planned(params, grads)
         policy = self._values["on_nonfinite"]
         if policy in ("raise", "skip", "skip_update"):
             spared = self._spared(plan, gradients, policy)
@@ -320,12 +325,13 @@ class Optimizer:
         if self._values["clip_norm"] is not None:
             from nukarumi.optim._norm import global_norm  # noqa: PLC0415
 
-            scale = rules.clip_scale(global_norm(gradients), self._values["clip_norm"])
+            entries = [g.values if isinstance(g, Summed) else g for g in gradients]
+            scale = rules.clip_scale(global_norm(entries), self._values["clip_norm"])
         rates: dict[int, float] = {}
         calls = [(part, self._arguments(part, scale, rates)) for part in plan.parts]
-        compiled = plan.size >= TOY if self._values["engine"] == "auto" else self._values["engine"] == "numba"
+        compiled = size >= TOY if self._values["engine"] == "auto" else self._values["engine"] == "numba"
         if compiled:
-            compiled = self._compiled(plan)
+            compiled = self._compiled(plan, size)
         threads = (self._values["threads"] or _default_threads()) if compiled else 1
 
         # Every check is done: from here on things change.
@@ -345,6 +351,37 @@ class Optimizer:
             _bind(params, plan.leaves)
         if policy == "warn" and (suspicious or plan.bare or self._warned is not None):
             self._warn(plan, gradients, suspicious)
+
+    def _planned(self, params: Any, grads: Any) -> tuple[_Plan, list[Any], int]:
+        """The plan for these parameters, their gradients in its order, and how many entries are to be computed."""
+        plan = self._plan
+        if plan is None or self._stale or not _fits(plan, params):
+            plan = self._new_plan(params, _touched(grads))
+        gradients = _gradients(plan, grads, self._values["engine"] == "numba")
+        if gradients is None:  # Rows come where dense gradients did, or the other way round
+            plan = self._new_plan(params, _touched(grads))
+            gradients = _gradients(plan, grads, self._values["engine"] == "numba") or []
+        if not plan.touched:
+            return plan, gradients, plan.size
+        size = plan.size + sum(gradients[k].values.size for k in plan.touched)
+        return plan, self._summed(plan, gradients), size
+
+    def _summed(self, plan: _Plan, gradients: list[Any]) -> list[Any]:
+        """Gradients whose `Rows` are checked and brought together: each row once."""
+        from nukarumi.optim.engine import loops  # noqa: PLC0415
+
+        engine, done = self._values["engine"], list(gradients)
+        for part in plan.parts:
+            for place, k in enumerate(part.members):
+                given = gradients[k]
+                if isinstance(given, Lookups) and isinstance(part.group, RowGroup):
+                    _, summing = part.group.loops
+                    compiled = engine == "numba" or (engine == "auto" and loops.loaded(*summing))
+                    found = given.summed(part.group.room(place) if compiled else None)
+                    if found is None:
+                        raise given.outside()
+                    done[k] = found
+        return done
 
     def _arguments(self, part: _Part, scale: float, rates: dict[int, float]) -> list[float]:
         """The settings of this update, in the order of the part's recipe; a schedule is asked once for all parts."""
@@ -376,8 +413,8 @@ class Optimizer:
 
     # Plans ------------------------------------------------------------------------------------------------------------
 
-    def _new_plan(self, params: Any) -> _Plan:
-        """Check the parameters and their states and lay them out; changes nothing."""
+    def _new_plan(self, params: Any, touched: frozenset[Any]) -> _Plan:
+        """Check the parameters and their states and lay them out, those in ``touched`` for rows; changes nothing."""
         if not isinstance(params, Mapping):
             raise BadType(
                 "params must be a mapping from name to array, such as a dict",
@@ -393,7 +430,9 @@ class Optimizer:
                 "pass a dict, or 0-d arrays",
             )
         arrays = [(name, w) for name, w in params.items() if isinstance(w, np.ndarray)]
-        _checks.refuse_overlaps(arrays)
+        pinned = [(f"{letter}[{name!r}]", self._state[letter][name])
+                  for name in self._pinned if self._state and name in params for letter in self._state]  # fmt: skip
+        _checks.refuse_overlaps(arrays, pinned)
         leaves: list[Leaf] = []
         found: dict[Any, list[int]] = {}
         settled: dict[Any, tuple[Recipe, dict[str, Any]]] = {}
@@ -405,24 +444,32 @@ class Optimizer:
                     values |= self._overrides[pattern]
                 settled[patterns] = (self._recipe(values), values)
             made, values = settled[patterns]
-            leaves.append(Leaf(name, w, types[name], self._states(name, w, types[name], values)))
+            if name in touched and values["weight_decay"]:
+                raise _half_decayed(name, values["weight_decay"])
+            states = self._states(name, w, types[name], made, values)
+            leaf = Leaf(name, w, types[name], states, touched=name in touched, pinned=name in self._pinned)
+            leaves.append(leaf)
             clock = self._clocks.get(name, 0) if "t" in made.settings else 0
-            found.setdefault((patterns, types[name], clock), []).append(k)
+            by_row = made.rowwise or leaf.touched
+            found.setdefault((patterns, types[name], clock, by_row), []).append(k)
         parts = []
-        for (patterns, dtype, clock), members in found.items():
+        for (patterns, dtype, clock, by_row), members in found.items():
             made, values = settled[patterns]
-            parts.append(_Part(Group(made, dtype, [leaves[k] for k in members]), members, values, clock))
+            group = (RowGroup if by_row else Group)(made, dtype, [leaves[k] for k in members])
+            parts.append(_Part(group, members, values, clock))
         return _Plan(leaves, parts, _spans([w for _, w in arrays if w.size]))
 
-    def _states(self, name: Any, w: Any, dtype: np.dtype[Any], values: Mapping[str, Any]) -> list[Array]:
+    def _states(self, name: Any, w: Any, dtype: np.dtype[Any], made: Recipe, values: Mapping[str, Any]) -> list[Array]:
         """The states of a parameter, in its own dense order: as they are, or at their start."""
-        shape = np.shape(w)
-        order = (dense_order(w) or "C") if isinstance(w, np.ndarray) else "C"
+        order: Literal["C", "F"] = "F" if isinstance(w, np.ndarray) and dense_order(w) == "F" else "C"
         states = []
         for letter in type(self).state_names:
+            shape = np.shape(w)[:1] if letter in made.row_states else np.shape(w)
             state = None if self._state is None else self._state[letter].get(name)
             if state is None:
-                states.append(np.full(shape, self._start(letter, values), dtype, "F" if order == "F" else "C"))
+                start = self._start(letter, values)
+                # Zeros that nobody has touched cost no memory: a table of which few rows are used keeps its holes.
+                states.append(np.full(shape, start, dtype, order) if start else np.zeros(shape, dtype, order))
                 continue
             if state.shape != shape or state.dtype != dtype:
                 raise BadInput(
@@ -430,7 +477,14 @@ class Optimizer:
                     f"shape {state.shape}, {state.dtype}",
                     "use one optimizer for each set of parameters, and load the state that belongs to these",
                 )
-            states.append(np.require(state, requirements=["F" if order == "F" else "C", "W", "A"]))
+            pinned = name in self._pinned
+            if pinned and not isinstance(w, np.ndarray):
+                raise BadInput(
+                    f"params[{name!r}] must be an array, because its state was handed in by use_state",
+                    f"{w!r}",
+                    f"np.array({w!r})",
+                )
+            states.append(state if pinned else np.require(state, requirements=[order, "W", "A"]))
         return states
 
     def _start(self, letter: str, values: Mapping[str, Any]) -> float:
@@ -454,14 +508,14 @@ class Optimizer:
                 for leaf in part.group.leaves:
                     self._clocks[leaf.name] = part.clock
 
-    def _compiled(self, plan: _Plan) -> bool:
+    def _compiled(self, plan: _Plan, size: int) -> bool:
         """Whether this update goes to the compiled engine; its loops are then ready."""
         if all(part.ready for part in plan.parts):
             return True
         from nukarumi.optim.engine import loops  # noqa: PLC0415
 
-        wanted = [(part.group.recipe, part.group.dtype.name) for part in plan.parts]
-        if self._values["engine"] == "auto" and not _worth_compiling(plan.size, wanted):
+        wanted = [key for part in plan.parts for key in part.group.loops]
+        if self._values["engine"] == "auto" and not _worth_compiling(size, wanted):
             return False
         for key in wanted:
             loops.loop(*key)
@@ -471,9 +525,9 @@ class Optimizer:
 
     # Gradients that are not finite ------------------------------------------------------------------------------------
 
-    def _spared(self, plan: _Plan, gradients: list[Array], policy: str) -> tuple[_Plan, list[Array]] | None:
+    def _spared(self, plan: _Plan, gradients: list[Any], policy: str) -> tuple[_Plan, list[Any]] | None:
         """Refuse gradients that are not finite, or leave their arrays out of this update; None leaves all out."""
-        bad = [k for k, g in enumerate(gradients) if _checks.first_nonfinite(g) is not None]
+        bad = [k for k, g in enumerate(gradients) if _first_nonfinite(g) is not None]
         if not bad:
             return plan, gradients
         if policy == "raise":
@@ -486,10 +540,11 @@ class Optimizer:
             return None
         kept = sorted(set(range(len(gradients))) - set(bad))
         left = [plan.leaves[k] for k in kept]
-        again = self._new_plan({leaf.name: leaf.w if leaf.number else leaf.given for leaf in left})
+        touched = frozenset(plan.leaves[k].name for k in plan.touched)
+        again = self._new_plan({leaf.name: leaf.w if leaf.number else leaf.given for leaf in left}, touched)
         return again, [gradients[k] for k in kept]
 
-    def _warn(self, plan: _Plan, gradients: list[Array], suspicious: bool) -> None:
+    def _warn(self, plan: _Plan, gradients: list[Any], suspicious: bool) -> None:
         """One warning for as long as gradients are not finite, or a parameter is 0 / 0 where there is no eps."""
         found = _trouble(plan, gradients, suspicious)
         if found is None:
@@ -553,21 +608,81 @@ class Optimizer:
         function, names = rate_function(made, type(self).state_names, type(self).brakes)
         now = _Part(part.group, part.members, part.values, max(0, part.clock - 1))
         given = dict(zip(part.group.recipe.settings, self._arguments(now, 1.0, {}), strict=True))
+        states = [state.reshape((*state.shape, *[1] * (len(leaf.shape) - state.ndim))) for state in leaf.states]
         with np.errstate(all="ignore"):
-            rate = function(*leaf.states, *(given[name] for name in names))
+            rate = function(*states, *(given[name] for name in names))
         return np.array(np.broadcast_to(rate, leaf.shape), leaf.dtype)
 
     # Keeping it -------------------------------------------------------------------------------------------------------
 
-    def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on as if never stopped; arrays are copies.
+    def use_state(self, name: Any, **arrays: Array) -> None:
+        """Keep a parameter's state in arrays of your own, such as `numpy.memmap`.
+
+        From now on the state *is* these arrays: what they hold is where it stands, and updates change them in place.
+        For a fresh start give what the optimizer starts from: zeros, or ``initial_accumulator``. Their contents are
+        not looked at, so that a table larger than memory stays where it is.
+
+        Parameters
+        ----------
+        name
+            Name of the parameter, which need not have been seen yet.
+        arrays
+            One for each letter of the state (`Adagrad`: ``h``), writeable, of the parameter's shape (a state with one
+            value a row: of its length) and of the type computed in. The shape is checked at the next update.
+
+        Raises
+        ------
+        BadType, BadInput
+            If a letter is missing or unknown, or an array is no writeable float32 or float64 array. Nothing has
+            changed then.
+
+        Examples
+        --------
+        >>> import numpy as np, tempfile, os
+        >>> from nukarumi import Adagrad, Rows
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> tables = {k: np.memmap(os.path.join(folder.name, k), "float32", "w+", shape=(1000, 4)) for k in "wh"}
+        >>> opt = Adagrad(lr=0.1)
+        >>> opt.use_state("words", h=tables["h"])
+        >>> opt.update({"words": tables["w"]}, {"words": Rows([5], np.ones((1, 4), np.float32))})
+        >>> print(np.flatnonzero(tables["h"].any(axis=1)), np.flatnonzero(tables["w"].any(axis=1)))
+        [5] [5]
+        >>> folder.cleanup()
+        """
+        letters = type(self).state_names
+        if set(arrays) != set(letters):
+            raise BadType(
+                f"use_state takes the whole state of {type(self).__name__}: {', '.join(letters) or 'it has none'}",
+                ", ".join(arrays) or "no array",
+                f"use_state({name!r}, {', '.join(f'{letter}=...' for letter in letters)})",
+            )
+        for letter, array in arrays.items():
+            _checks.require_state(f"{letter}[{name!r}]", array)
+        self._keep_clocks()
+        if self._state is None:
+            self._state = {letter: {} for letter in letters}
+        for letter, array in arrays.items():
+            self._state[letter][name] = array
+        self._pinned.add(name)
+        self._plan = None
+
+    def state_dict(self, *, copy: bool = True) -> dict[str, Any]:
+        """All that is needed to go on as if never stopped.
+
+        Parameters
+        ----------
+        copy
+            Whether arrays are copies. False gives the very arrays that the next update changes.
 
         Returns
         -------
         ``{"optimizer", "settings", "t", "clocks", "state"}``, where ``state[letter][name]`` is an array.
         """
         self._keep_clocks()
-        state = {k: {name: array.copy() for name, array in v.items()} for k, v in (self._state or {}).items()}
+        state = {
+            letter: {name: np.array(array) if copy else array for name, array in arrays.items()}
+            for letter, arrays in (self._state or {}).items()
+        }
         return {
             "optimizer": type(self).__name__,
             "settings": self.settings,
@@ -576,8 +691,16 @@ class Optimizer:
             "state": state,
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], *, copy: bool = True) -> None:
         """Go on from what `state_dict` gave: settings, step and states are replaced by it.
+
+        Parameters
+        ----------
+        state
+            What `state_dict` gave.
+        copy
+            False takes the arrays as `use_state` does: in place, and without a look at their contents. For tables
+            too large to be read through.
 
         Raises
         ------
@@ -587,13 +710,14 @@ class Optimizer:
         """
         from nukarumi.optim.state import checked  # noqa: PLC0415
 
-        found = checked(type(self), state)
+        found = checked(type(self), state, copy=copy)
         settings = {**self.settings, **found["settings"]}
         fresh = type(self)(**settings)  # checks every setting before anything is replaced
         self._values, self._overrides = fresh._values, fresh._overrides
         self._plan, self._stale, self._warned = None, False, None
         self._t, self._clocks = found["t"], found["clocks"]
         self._state = found["state"] if self._t or any(found["state"].values()) else None
+        self._pinned = set() if copy else {name for arrays in found["state"].values() for name in arrays}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write `state_dict` to a safetensors file, atomically: a kill at any moment leaves the old or the new file.
@@ -664,11 +788,11 @@ class Optimizer:
 
 _entries = 0
 _compiler = True
-_looked: dict[tuple[Recipe, str], int] = {}
+_looked: dict[Key, int] = {}
 """For each loop that did not lie on disk when it was looked for: the entries updated by then."""
 
 
-def _worth_compiling(size: int, wanted: list[tuple[Recipe, str]]) -> bool:
+def _worth_compiling(size: int, wanted: list[Key]) -> bool:
     """With ``engine="auto"``: compiled loops are brought in when the work done would have paid for them.
 
     Where they cannot be had, NumPy goes on, with the same results.
@@ -689,7 +813,7 @@ def _worth_compiling(size: int, wanted: list[tuple[Recipe, str]]) -> bool:
     return _entries >= COMPILED_IF_CACHED and all(map(_on_disk, wanted))
 
 
-def _on_disk(key: tuple[Recipe, str]) -> bool:
+def _on_disk(key: Key) -> bool:
     """Whether a loop lies compiled on disk; looked for again only when the work done has doubled."""
     from nukarumi.optim.engine import loops  # noqa: PLC0415
 
@@ -736,8 +860,26 @@ def _bind(params: Any, leaves: list[Leaf]) -> None:
             params[leaf.name] = leaf.w
 
 
-def _gradients(plan: _Plan, grads: Any, compiled: bool) -> list[Any]:
-    """The gradients in the plan's order, checked; those that came last time as they were then."""
+def _touched(grads: Any) -> frozenset[Any]:
+    """The names whose gradients are `Rows`."""
+    if not isinstance(grads, Mapping):
+        return frozenset()
+    return frozenset(name for name, g in grads.items() if isinstance(g, Rows))
+
+
+def _half_decayed(name: Any, decay: float) -> BadInput:
+    return BadInput(
+        f"grads[{name!r}] is Rows, which cannot go with weight_decay: rows that are not touched would not decay",
+        f"weight_decay={decay!r}",
+        f"weight_decay=0.0, or overrides={{{name!r}: {{'weight_decay': 0.0}}}}",
+    )
+
+
+def _gradients(plan: _Plan, grads: Any, compiled: bool) -> list[Any] | None:
+    """The gradients in the plan's order, checked; those that came last time as they were then.
+
+    None if `Rows` come for a parameter that is laid out for dense gradients, or the other way round.
+    """
     try:
         raw = [grads[name] for name in plan.names]
     except (KeyError, TypeError, IndexError):
@@ -752,16 +894,23 @@ def _gradients(plan: _Plan, grads: Any, compiled: bool) -> list[Any]:
     if plan.raw and not any(map(is_not, raw, plan.raw)):
         return plan.gradients
     admitted: list[Any] = []
-    whole = True
+    whole = not plan.touched
     fit: Any
     # One packed group reads every gradient before it writes; anything else may write what a gradient still needs.
-    careful = compiled or plan.size >= TOY or len(plan.parts) > 1
+    parts = plan.parts
+    careful = compiled or plan.size >= TOY or len(parts) > 1 or any(isinstance(part.group, RowGroup) for part in parts)
     for leaf, g in zip(plan.leaves, raw, strict=True):
-        if type(g) is np.ndarray and g.dtype is leaf.dtype and g.shape == leaf.shape:
+        if type(g) is np.ndarray and g.dtype is leaf.dtype and g.shape == leaf.shape and not leaf.touched:
             fit = g
+        elif isinstance(g, Rows) is not leaf.touched:
+            return None
+        elif leaf.touched:
+            fit = lookups(leaf.name, g, leaf.shape, leaf.dtype)
+            if _overlaps(plan.spans, fit.values):
+                fit.values = fit.values.copy()
         else:
             fit = _checks.admit(leaf.name, g, leaf.shape)
-        if careful and _overlaps(plan.spans, fit):
+        if careful and isinstance(fit, np.ndarray) and _overlaps(plan.spans, fit):
             fit, whole = fit.copy(), False
         admitted.append(fit)
     held = whole and sum(g.nbytes for g in admitted) <= HELD
@@ -788,23 +937,32 @@ def _overlaps(spans: list[tuple[int, int]], g: Array) -> bool:
     return (place < len(spans) and spans[place][0] < high) or (place > 0 and spans[place - 1][1] > low)
 
 
-def _trouble(plan: _Plan, gradients: list[Array], suspicious: bool) -> tuple[Leaf, str] | None:
+def _first_nonfinite(g: Any) -> tuple[int, ...] | None:
+    if isinstance(g, Summed):
+        found = g.first_nonfinite()
+        return found and found[0]
+    return _checks.first_nonfinite(g)
+
+
+def _trouble(plan: _Plan, gradients: list[Any], suspicious: bool) -> tuple[Leaf, str] | None:
     """What is to be warned of after an update, and the parameter that it is about."""
     if suspicious:
         for leaf, g in zip(plan.leaves, gradients, strict=True):
-            if _checks.first_nonfinite(g) is not None:
+            if _first_nonfinite(g) is not None:
                 return leaf, f"{_told(leaf.name, g)}; the parameter follows it"
-    for leaf in (leaf for part in plan.bare for leaf in part.group.leaves):
-        index = _checks.first_nonfinite(leaf.w)
+    for k, leaf in (pair for part in plan.bare for pair in zip(part.members, part.group.leaves, strict=True)):
+        rows = gradients[k].rows if isinstance(gradients[k], Summed) else None
+        index = _checks.first_nonfinite(leaf.w if rows is None else leaf.w[rows])
         if index is not None:
+            index = index if rows is None else (int(rows[index[0]]), *index[1:])
             why = "with eps=0 an entry that has never moved is 0 / 0"
             return leaf, f"params[{leaf.name!r}] is not finite, first{_place(index)}; {why}"
     return None
 
 
 def _told(name: Any, g: Any) -> str:
-    index = _checks.first_nonfinite(g) or ()
-    value = np.asarray(g)[index]
+    index, value = (g.first_nonfinite() if isinstance(g, Summed) else None) or (_checks.first_nonfinite(g) or (), None)
+    value = np.asarray(g)[index] if value is None else value
     return f"grads[{name!r}] is {value}{_place(index)}"
 
 

@@ -56,13 +56,20 @@ def convention(name: str, library: str) -> dict[str, Any]:
     Raises
     ------
     BadInput
-        If the library is not one of `LIBRARIES`.
+        If the library is not one of `LIBRARIES`, or has no optimizer of this kind.
 
     Examples
     --------
     >>> convention("Adagrad", "torch")
     {'lr': 0.01, 'eps': 1e-10}
     """
+    tables = {"torch": _TORCH, "keras": _KERAS, "optax": _OPTAX}
+    if name not in tables.get(library, {name: {}}):
+        raise BadInput(
+            f"like({library!r}) takes an optimizer that this library has",
+            name,
+            f"set eps and initial_accumulator yourself, or use one of {', '.join(tables[library])}",
+        )
     match library:
         case "torch":
             return dict(_TORCH[name])

@@ -22,6 +22,8 @@ class Momentum(Optimizer):
 
     ``v`` starts at 0.
 
+    With `Rows` it is lazy: a row that is not touched neither moves nor loses speed.
+
     Parameters
     ----------
     lr

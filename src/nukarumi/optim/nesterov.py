@@ -22,6 +22,8 @@ class Nesterov(Optimizer):
 
     ``v`` starts at 0. The parameter that you see is the point looked at, so gradients are taken where it stands.
 
+    With `Rows` it is lazy: a row that is not touched neither moves nor loses speed.
+
     Parameters
     ----------
     lr

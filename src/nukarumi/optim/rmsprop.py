@@ -22,6 +22,8 @@ class RMSprop(Optimizer):
     ``h`` starts at 0, so the first step is ``lr / sqrt(1 - decay_rate)`` long; eps stands outside the root, as in
     PyTorch (1e-8). Keras 3 and optax have ``sqrt(h + eps)`` (`like`).
 
+    With `Rows` it is lazy: a row that is not touched does not forget.
+
     Parameters
     ----------
     lr

@@ -20,6 +20,8 @@ class SGD(Optimizer):
 
     There is no state: one SGD may serve several networks.
 
+    `Rows` give the bits of the dense gradient: a row without one stays as it is anyway.
+
     Parameters
     ----------
     lr

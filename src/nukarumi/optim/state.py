@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nukarumi._errors import BadInput, BadType
+from nukarumi.optim._checks import require_state
 
 if TYPE_CHECKING:
     from nukarumi.optim.base import Optimizer
@@ -117,8 +118,10 @@ def _same_optimizer(cls: type[Optimizer], name: Any) -> None:
         )
 
 
-def checked(cls: type[Optimizer], state: Mapping[str, Any]) -> dict[str, Any]:
+def checked(cls: type[Optimizer], state: Mapping[str, Any], *, copy: bool = True) -> dict[str, Any]:
     """A ``state_dict`` with arrays of its own, or a refusal that names what is wrong.
+
+    With ``copy=False`` the arrays are taken as they are, and their contents are not read.
 
     Raises
     ------
@@ -153,6 +156,10 @@ def checked(cls: type[Optimizer], state: Mapping[str, Any]) -> dict[str, Any]:
             if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
                 kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
                 raise BadType(f"{letter}[{name!r}] must be a float32 or float64 array", str(kind), "save it again")
+            if not copy:
+                require_state(f"{letter}[{name!r}]", array)
+                found[letter][name] = array
+                continue
             if letter in cls.nonnegative and bool((array < 0).any()):
                 place = tuple(int(i) for i in np.argwhere(array < 0)[0])
                 raise BadInput(
@@ -160,7 +167,7 @@ def checked(cls: type[Optimizer], state: Mapping[str, Any]) -> dict[str, Any]:
                     f"{array[place]} at index {place}",
                     "load the state that save() wrote; this one has been changed",
                 )
-            found[letter][name] = array.copy()
+            found[letter][name] = np.array(array)
     if "t" in cls.rule.__annotations__:
         for name in found[cls.state_names[0]]:
             if not clocks.get(name):

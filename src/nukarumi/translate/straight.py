@@ -16,7 +16,7 @@ from typing import Any
 
 from nukarumi import rules
 
-__all__ = ["ELEMENTARY", "StraightLine", "chain", "compiled", "names_in", "read", "renamed", "text"]
+__all__ = ["ELEMENTARY", "StraightLine", "chain", "compiled", "names_in", "read", "renamed", "text", "with_row_mean"]
 
 ELEMENTARY = frozenset({"sqrt", "abs", "maximum", "minimum", "sign"})
 """The functions a rule may call on arrays; every face must know them."""
@@ -49,6 +49,8 @@ class StraightLine:
         The assignments, in order.
     returns
         The names returned, in order.
+    rows
+        Those of the arrays that hold one value for a whole row of entries.
     """
 
     name: str
@@ -56,6 +58,7 @@ class StraightLine:
     settings: tuple[str, ...]
     lines: tuple[Line, ...]
     returns: tuple[str, ...]
+    rows: tuple[str, ...] = ()
 
 
 @cache
@@ -89,9 +92,12 @@ def read(rule: Callable[..., Any]) -> StraightLine:
 def _straighten(tree: ast.FunctionDef, scope: Mapping[str, Any]) -> StraightLine:
     arrays: list[str] = []
     settings: list[str] = []
+    rows: list[str] = []
     for argument in tree.args.args:
         kind = ast.unparse(argument.annotation) if argument.annotation else "Array"
         (settings if kind == "float" else arrays).append(argument.arg)
+        if kind == "Row":
+            rows.append(argument.arg)
     lines: list[Line] = []
     returns: tuple[str, ...] = ()
     for statement in tree.body:
@@ -112,7 +118,7 @@ def _straighten(tree: ast.FunctionDef, scope: Mapping[str, Any]) -> StraightLine
         for node in ast.walk(line.value):
             if isinstance(node, ast.Call) and _callee(node) not in ELEMENTARY:
                 raise _outside(tree, node)
-    return StraightLine(tree.name, tuple(arrays), tuple(settings), tuple(lines), returns)
+    return StraightLine(tree.name, tuple(arrays), tuple(settings), tuple(lines), returns, tuple(rows))
 
 
 def _assign(targets: list[str], value: ast.expr, scope: Mapping[str, Any], tree: ast.FunctionDef) -> list[Line]:
@@ -157,6 +163,23 @@ def chain(stages: Iterable[StraightLine], rule: StraightLine) -> StraightLine:
     return rule
 
 
+def with_row_mean(rule: StraightLine) -> StraightLine:
+    """A rule that takes ``q``, with the line that works it out: what the engines run, stages in front of it.
+
+    Examples
+    --------
+    >>> from nukarumi import rules
+    >>> for line in with_row_mean(read(rules.rowwise_adagrad)).lines:
+    ...     print(line)
+    q = mean_square(g)
+    h = h + q
+    w = w - lr * g / (sqrt(h) + eps)
+    """
+    mean = Line("q", ast.Call(ast.Name("mean_square"), [ast.Name("g")], []))
+    arrays, rows = (tuple(name for name in names if name != "q") for names in (rule.arrays, rule.rows))
+    return replace(rule, arrays=arrays, rows=rows, lines=(mean, *rule.lines))
+
+
 def text(rule: StraightLine) -> str:
     """The Python source of a straight line; compiling it gives the rule back.
 
@@ -176,6 +199,7 @@ def text(rule: StraightLine) -> str:
 def compiled(rule: StraightLine) -> Callable[..., tuple[Any, ...]]:
     """The straight line as a Python function that always returns a tuple."""
     scope = {name: getattr(rules, name, None) or getattr(__import__("numpy"), name) for name in ELEMENTARY}
+    scope["mean_square"] = rules.mean_square
     exec(compile(text(rule), f"<{rule.name}>", "exec"), scope)
     made: Callable[..., tuple[Any, ...]] = scope[rule.name]
     return made

@@ -15,11 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from operator import is_not
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nukarumi.optim.engine.recipe import Recipe
+
+if TYPE_CHECKING:
+    from nukarumi.optim.engine.loops import Key
 
 __all__ = ["BLOCK", "PACKED", "Group", "Leaf"]
 
@@ -42,11 +45,17 @@ Array = np.ndarray[Any, Any]
 
 
 class Leaf:
-    """One parameter: its name, its array (or number) and its states."""
+    """One parameter: its name, its array (or number) and its states.
 
-    __slots__ = ("dtype", "given", "name", "number", "shape", "size", "states", "w")
+    ``touched`` says that its gradient comes as rows, ``pinned`` that its states must stay in the arrays they are in.
+    """
 
-    def __init__(self, name: Any, w: Any, dtype: np.dtype[Any], states: list[Array]) -> None:
+    __slots__ = ("dtype", "given", "name", "number", "pinned", "shape", "size", "states", "touched", "w")
+
+    def __init__(
+        self, name: Any, w: Any, dtype: np.dtype[Any], states: list[Array], *, touched: bool, pinned: bool
+    ) -> None:
+        self.touched, self.pinned = touched, pinned
         self.name = name
         self.number: type | None = None if isinstance(w, np.ndarray) else type(w)
         self.given: Any = w  # the very object that came
@@ -92,8 +101,9 @@ class Group:
         self.recipe, self.dtype, self.leaves = recipe, dtype, list(leaves)
         self.size = sum(leaf.size for leaf in self.leaves)
         self._streams = len(self.leaves[0].states)
-        self._packed = [k for k, leaf in enumerate(self.leaves) if leaf.size <= PACKED]
-        self._loose = [k for k, leaf in enumerate(self.leaves) if leaf.size > PACKED]
+        self.loops: tuple[Key, ...] = ((recipe, dtype.name, "entries"),)
+        self._packed = [k for k, leaf in enumerate(self.leaves) if leaf.size <= PACKED and not leaf.pinned]
+        self._loose = [k for k, leaf in enumerate(self.leaves) if leaf.size > PACKED or leaf.pinned]
         self._pack()
         self._table: Array | None = None
 
@@ -193,7 +203,9 @@ class Group:
 
     def _direct(self, leaf: Leaf, g: Any) -> bool:
         """Whether all streams lie in the same dense order in the type computed in."""
-        if leaf.number is not None or g.dtype != self.dtype or leaf.w.dtype != self.dtype:
+        if leaf.number is not None or not isinstance(g, np.ndarray):  # a NumPy scalar has an address, but not for long
+            return False
+        if g.dtype != self.dtype or leaf.w.dtype != self.dtype:
             return False
         order = dense_order(leaf.w)
         if order is None or dense_order(g) is None:

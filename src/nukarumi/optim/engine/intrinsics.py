@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils as numba_cgutils
 from numba.extending import intrinsic
 
 __all__ = ["NAMESPACE"]
+
+LANES = 16
+_int = ir.IntType(32)
+cgutils: Any = numba_cgutils  # its functions carry no types
 
 
 def _typed(element: Any) -> Any:
@@ -39,6 +45,23 @@ def take_one(context: Any, counters: Any, index: Any) -> Any:
 
 
 @intrinsic
+def prefetch(context: Any, address: Any) -> Any:
+    """Call the line of an address from memory into the second-level cache, without waiting for it."""
+    signature = types.void(types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        line = builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+        word = context.get_constant
+        kinds = [line.type, *[word(types.int32, 0).type] * 3]
+        call = builder.module.declare_intrinsic("llvm.prefetch", [line.type], ir.FunctionType(ir.VoidType(), kinds))
+        read, near, data = (word(types.int32, k) for k in (0, 2, 1))
+        builder.call(call, [line, read, near, data])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
 def sqrt(context: Any, x: Any) -> Any:
     """The processor's own square root, correctly rounded, with no call into a library."""
 
@@ -62,6 +85,47 @@ def larger_magnitude(context: Any, largest: Any, bits: Any) -> Any:
     return largest(largest, bits), generate
 
 
+@intrinsic
+def mean_square(context: Any, g_at: Any, width: Any) -> Any:
+    """`nukarumi.rules.mean_square` of one row: its lanes are those of vector registers."""
+    signature = g_at.dtype(g_at, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        g, width = arguments
+        word, number = width.type, context.get_value_type(signature.return_type)
+        vector, bits = ir.VectorType(number, LANES), signature.return_type.bitwidth
+        nothing = vector([number(0.0)] * LANES)
+        sums = cgutils.alloca_once_value(builder, nothing)
+
+        def add(part: Any) -> None:
+            builder.store(builder.fadd(builder.load(sums), builder.fmul(part, part)), sums)
+
+        full = builder.and_(width, word(-LANES))
+        with cgutils.for_range_slice(builder, word(0), full, word(LANES)) as (start, _):
+            add(builder.load(builder.bitcast(builder.gep(g, [start]), vector.as_pointer()), align=bits // 8))
+        with builder.if_then(builder.icmp_signed("<", full, width)):  # what is left, zeros behind it
+            rest = builder.insert_element(ir.VectorType(word, LANES)(ir.Undefined), builder.sub(width, full), _int(0))
+            rest = builder.shuffle_vector(rest, rest, ir.VectorType(_int, LANES)([0] * LANES))
+            mask = builder.icmp_unsigned("<", ir.VectorType(word, LANES)([*range(LANES)]), rest)
+            at = builder.bitcast(builder.gep(g, [full]), vector.as_pointer())
+            kind = ir.FunctionType(vector, [at.type, _int, mask.type, vector])
+            load = f"llvm.masked.load.v{LANES}f{bits}.p0"
+            add(builder.call(cgutils.get_or_insert_function(builder.module, kind, load), [at, _int(1), mask, nothing]))
+        total, half = builder.load(sums), LANES
+        while half > 1:
+            half //= 2
+            low, high = (
+                builder.shuffle_vector(total, total, ir.VectorType(_int, half)([*range(first, first + half)]))
+                for first in (0, half)
+            )
+            total = builder.fadd(low, high)
+        total = builder.extract_element(total, _int(0))
+        some = builder.select(builder.icmp_signed("<", width, word(1)), word(1), width)
+        return builder.fdiv(total, builder.sitofp(some, number))
+
+    return signature, generate
+
+
 @njit(error_model="numpy")
 def maximum(x: Any, y: Any) -> Any:
     return x if x >= y or x != x else y
@@ -80,10 +144,13 @@ def sign(x: Any) -> Any:
 NAMESPACE: dict[str, Any] = {
     "float32_at": _typed(types.float32),
     "float64_at": _typed(types.float64),
+    "int64_at": _typed(types.int64),
     "uint32_at": _typed(types.uint32),
     "uint64_at": _typed(types.uint64),
     "take_one": take_one,
     "larger_magnitude": larger_magnitude,
+    "mean_square": mean_square,
+    "prefetch": prefetch,
     "sqrt": sqrt,
     "abs": abs,
     "maximum": maximum,

@@ -9,8 +9,9 @@ What makes the bits equal to NumPy's: settings are combined by Python before the
 (`nukarumi.translate.hoist`); every operation is the processor's own, correctly rounded; nothing is contracted,
 reordered or approximated.
 
-A loop works through a table of *chunks*, one row each: number of entries, then the address of every stream
+A loop over entries works through a table of *chunks*, one row each: number of entries, then the address of every stream
 (``w``, ``g``, state ...). Threads take the next row from a shared counter, so whoever wakes late just does less.
+The loops over the rows of a table, which are kept in the same way, are in `nukarumi.optim.engine.row_loops`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -31,7 +32,20 @@ from nukarumi._errors import BadInput
 from nukarumi._files import write_atomically
 from nukarumi.optim.engine.recipe import Recipe
 
-__all__ = ["DONE", "NEXT", "SUSPICIOUS", "Loop", "build", "cache_folder", "cached", "link", "loop", "source"]
+__all__ = [
+    "DONE",
+    "NEXT",
+    "SUSPICIOUS",
+    "Key",
+    "Loop",
+    "build",
+    "cache_folder",
+    "cached",
+    "link",
+    "loaded",
+    "loop",
+    "source",
+]
 
 NEXT, DONE, SUSPICIOUS = 0, 1, 2
 """The counters that threads share: next chunk to take, chunks done, chunks that met a gradient that is not finite."""
@@ -117,7 +131,10 @@ def source(recipe: Recipe, dtype: str, *, checked: bool = True) -> str:
     return "\n".join(out) + "\n"
 
 
-_loops: dict[tuple[Recipe, str], Loop] = {}
+Key: TypeAlias = tuple[Recipe | None, str, str]
+"""A loop's recipe, its type, and what it goes over: ``"entries"`` or ``"rows"``, or ``"sums"`` without a recipe."""
+
+_loops: dict[Key, Loop] = {}
 _building = threading.RLock()
 
 
@@ -131,7 +148,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def loop(recipe: Recipe, dtype: str) -> Loop:
+def loop(recipe: Recipe | None, dtype: str, over: str = "entries") -> Loop:
     """The compiled loop of a recipe: from memory, else from the user's folder, else compiled now.
 
     Raises
@@ -139,23 +156,44 @@ def loop(recipe: Recipe, dtype: str) -> Loop:
     BadInput
         If it has to be compiled and Numba is not installed.
     """
-    made = _loops.get((recipe, dtype))
+    key = (recipe, dtype, over)
+    made = _loops.get(key)
     if made is None:
         with _building:
-            made = _loops.get((recipe, dtype))
+            made = _loops.get(key)
             if made is None:
-                made = _loops[recipe, dtype] = _load(recipe, dtype)
+                made = _loops[key] = _load(key)
     return made
 
 
-def cached(recipe: Recipe, dtype: str) -> bool:
+def loaded(recipe: Recipe | None, dtype: str, over: str = "entries") -> bool:
+    """Whether `loop` would answer from memory."""
+    return (recipe, dtype, over) in _loops
+
+
+def cached(recipe: Recipe | None, dtype: str, over: str = "entries") -> bool:
     """Whether `loop` would answer without compiling."""
-    if (recipe, dtype) in _loops:
+    key = (recipe, dtype, over)
+    if key in _loops:
         return True
     try:
-        return _read(_path(recipe, dtype)) is not None
+        return _read(_path(key, _text(key))) is not None
     except ImportError:
         return False
+
+
+def _text(key: Key) -> str:
+    from nukarumi.optim.engine.row_loops import row_source, sum_source  # noqa: PLC0415
+
+    recipe, dtype, over = key
+    if recipe is None:
+        return sum_source(dtype)
+    return row_source(recipe, dtype) if over == "rows" else source(recipe, dtype)
+
+
+def _name(key: Key) -> str:
+    recipe, dtype, over = key
+    return "-".join(([recipe.straight.name] if recipe else []) + ([] if over == "entries" else [over]) + [dtype])
 
 
 def cache_folder() -> Path | None:
@@ -175,7 +213,7 @@ def cache_folder() -> Path | None:
     return folder if private else None
 
 
-def _path(recipe: Recipe, dtype: str) -> Path | None:
+def _path(key: Key, text: str) -> Path | None:
     """The file of a loop: its name holds a digest of all that its machine code depends on."""
     folder = cache_folder()
     if folder is None:
@@ -185,14 +223,14 @@ def _path(recipe: Recipe, dtype: str) -> Path | None:
 
     parts = [
         f"format {_FORMAT}",
-        source(recipe, dtype),
+        text,
         Path(__file__).with_name("intrinsics.py").read_text(encoding="utf-8"),
         f"llvmlite {llvmlite.__version__}",
         llvm.get_host_cpu_name(),
         llvm.get_host_cpu_features().flatten(),
     ]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-    return folder / f"{recipe.straight.name}-{dtype}-{digest}.o"
+    return folder / f"{_name(key)}-{digest}.o"
 
 
 def _read(path: Path | None) -> bytes | None:
@@ -205,12 +243,14 @@ def _read(path: Path | None) -> bytes | None:
     return code if code and hashlib.sha256(code).digest() == content[:32] else None
 
 
-def _load(recipe: Recipe, dtype: str) -> Loop:
+def _load(key: Key) -> Loop:
+    recipe, dtype, _ = key
     try:
-        path = _path(recipe, dtype)
+        text = _text(key)
+        path = _path(key, text)
         code = _read(path)
         if code is None:
-            code = build(recipe, dtype, source(recipe, dtype))
+            code = build(recipe, dtype, text)
             if path is not None:
                 with suppress(OSError):  # a full or read-only disk costs the next process a second, nothing else
                     write_atomically(path, hashlib.sha256(code).digest() + code)
@@ -223,7 +263,7 @@ def _load(recipe: Recipe, dtype: str) -> Loop:
     return link(recipe, code)
 
 
-def link(recipe: Recipe, code: bytes) -> Loop:
+def link(recipe: Recipe | None, code: bytes) -> Loop:
     """Machine code brought into memory."""
     import ctypes  # noqa: PLC0415
 
@@ -244,7 +284,7 @@ def link(recipe: Recipe, code: bytes) -> Loop:
     def start(chunks: int, count: int, constants: int, counters: int) -> None:
         run(address, address, chunks, count, constants, counters)
 
-    return Loop(start, hoist(recipe.straight).evaluate(), (memory, spare))
+    return Loop(start, hoist(recipe.straight).evaluate() if recipe else tuple, (memory, spare))
 
 
 def _machine(llvm: Any) -> Any:
@@ -255,7 +295,7 @@ def _machine(llvm: Any) -> Any:
     )
 
 
-def build(recipe: Recipe, dtype: str, text: str) -> bytes:
+def build(recipe: Recipe | None, dtype: str, text: str) -> bytes:
     """From a loop's text to machine code that depends on nothing.
 
     Raises
@@ -268,9 +308,10 @@ def build(recipe: Recipe, dtype: str, text: str) -> bytes:
 
     from nukarumi.optim.engine.intrinsics import NAMESPACE  # noqa: PLC0415
 
-    bits = np.dtype(dtype.replace("float", "uint")).type
+    bits, number = np.dtype(dtype.replace("float", "uint")).type, np.dtype(dtype).type
     scope: dict[str, Any] = {**NAMESPACE, "zero": bits(0), "infinite": bits(_EXPONENT[dtype])}
-    exec(compile(text, f"<{recipe.straight.name} over {dtype}>", "exec"), scope)
+    scope |= {"number": number, "nought": number(0)}
+    exec(compile(text, f"<{recipe.straight.name if recipe else 'sums'} over {dtype}>", "exec"), scope)
     pointer: Any = types.CPointer
     counters = pointer(types.int64)
     signature = types.void(counters, types.int64, pointer(getattr(types, dtype)), counters)

@@ -35,7 +35,18 @@ class Recipe:
     @property
     def plain(self) -> bool:
         """Whether this is the rule itself, so that its source need not be read."""
-        return not self.stages and not self.eps_inside
+        return not self.stages and not self.eps_inside and not self.rowwise
+
+    @cached_property
+    def row_states(self) -> frozenset[str]:
+        """The state letters of which each row has one value only."""
+        notes = self.rule.__annotations__
+        return frozenset(name for name, kind in notes.items() if kind == "Row" and name not in ("q", "return"))
+
+    @property
+    def rowwise(self) -> bool:
+        """Whether a row's entries are not computed from their own values alone."""
+        return bool(self.row_states)
 
     @cached_property
     def straight(self) -> Any:
@@ -45,6 +56,8 @@ class Recipe:
         line = straight.read(self.rule)
         if self.eps_inside:
             line = rewrite.eps_inside_root(line)
+        if self.rowwise:
+            line = straight.with_row_mean(line)
         return straight.chain([straight.read(getattr(rules, stage)) for stage in self.stages], line)
 
     @cached_property
