@@ -27,13 +27,14 @@ from typing import Any
 import nukarumi
 from nukarumi import optim, rules
 from nukarumi.optim._rate import rate_line
-from nukarumi.optim.conventions import LIBRARIES, convention
+from nukarumi.optim.conventions import LIBRARIES
 from nukarumi.optim.engine.recipe import Recipe
 from nukarumi.problems import terrains
 from nukarumi.translate import javascript, lines, mathml
+from nukarumi.translate.mutations import MUTATIONS, mutated
 from nukarumi.translate.straight import StraightLine
 
-__all__ = ["OPTIMIZERS", "main", "module", "power_exceptions"]
+__all__ = ["OPTIMIZERS", "Variant", "main", "module", "power_exceptions", "variants"]
 
 OPTIMIZERS: tuple[type[optim.Optimizer], ...] = (
     optim.SGD,
@@ -69,8 +70,26 @@ RANGES: dict[str, dict[str, Any]] = {
 """How far the lab lets each setting go."""
 
 
-class _Variant:
-    """An optimizer in one dialect, read off a real instance of its class."""
+class Variant:
+    """An optimizer in one dialect, read off a real instance of its class.
+
+    Attributes
+    ----------
+    id
+        The rule's name in the module: ``"adagrad+eps_inside_root"``.
+    line
+        The rule, all of its dialect in it.
+    settings
+        The numbers that it starts with, the clock left out.
+    starts
+        Where each state starts: a number, or the name of a setting.
+
+    Examples
+    --------
+    >>> keras = variants(optim.Adagrad)["keras"]
+    >>> keras.id, keras.starts, keras.settings
+    ('adagrad+eps_inside_root', {'h': 'initial_accumulator'}, {'lr': 0.001, 'eps': 1e-07, 'initial_accumulator': 0.1})
+    """
 
     def __init__(self, cls: type[optim.Optimizer], dialect: str) -> None:
         self.cls, self.dialect = cls, dialect
@@ -90,9 +109,7 @@ class _Variant:
         self.id = "+".join([base, *flags])
         self.line = line
         extra = [
-            name
-            for name, value in cls.own_settings.items()
-            if isinstance(value, float) and name not in line.settings
+            name for name, value in cls.own_settings.items() if isinstance(value, float) and name not in line.settings
         ]
         self.settings = {name: float(values[name]) for name in (*line.settings, *extra) if name != "t"}
         self.starts: dict[str, float | str] = {}
@@ -116,9 +133,9 @@ def _name(cls: type[optim.Optimizer]) -> str:
     return cls.__name__.lower()
 
 
-def variants(cls: type[optim.Optimizer]) -> dict[str, _Variant]:
+def variants(cls: type[optim.Optimizer]) -> dict[str, Variant]:
     """An optimizer in every dialect."""
-    return {dialect: _Variant(cls, dialect) for dialect in DIALECTS}
+    return {dialect: Variant(cls, dialect) for dialect in DIALECTS}
 
 
 def power_exceptions(bases: Iterable[float], until: int) -> Iterator[tuple[float, int, float]]:
@@ -166,31 +183,36 @@ def module(powers: str = "../engine/power.ts") -> str:
     """
     family = {cls: variants(cls) for cls in OPTIMIZERS}
     written: dict[str, str] = {}
-    specs = []
+    shared: dict[str, int] = {}
+    specs: list[dict[str, Any]] = []
     shares = set(SHARES)
     for cls, dialects in family.items():
         for variant in dialects.values():
             if variant.id not in written:
-                written[variant.id] = _rule(variant.id, variant.line, cls)
+                written[variant.id] = _rule(variant.id, variant.line, cls, shared)
             if "t" in variant.line.settings:
                 shares |= {variant.settings[name] for name in variant.settings if name.startswith("beta")}
         book = dialects["book"]
-        wrong: list[dict[str, str]] = []
+        wrong = {m.id: f"{book.id}!{m.id}" for m in MUTATIONS if m.shown and m.applies(book.line)}
+        for name, rule in wrong.items():
+            written[rule] = _rule(rule, mutated(book.line, name), cls, shared)
         specs.append(
             {
                 "name": cls.__name__,
                 "settings": [{"name": name, **RANGES[name]} for name in book.settings],
                 "variants": {dialect: variant.spec() for dialect, variant in dialects.items()},
-                "mutations": wrong,
+                "mutations": [{"id": name, "rule": rule} for name, rule in wrong.items()],
             }
         )
     exceptions = [list(found) for found in power_exceptions(sorted(shares), EXCEPTIONS_UNTIL)]
+    lines_text = "".join(f"{text},\n" for text in shared)
     parts = [
         "// Written by nukarumi.lab.generate from rules.py and problems/terrains.py; do not edit.",
         f'import {{ correct, power }} from "{powers}"',
         javascript.PRELUDE,
         f"correct({_json(exceptions)})",
         f"export const version = {_json(nukarumi.__version__)}",
+        f"const LINES = [\n{lines_text}]",
         "export const rules = {\n" + "".join(written.values()) + "}",
         f"export const optimizers = {_json(specs)}",
         "export const terrains = [\n" + "".join(map(_terrain, _landscapes())) + "]",
@@ -199,35 +221,35 @@ def module(powers: str = "../engine/power.ts") -> str:
     return "\n".join(parts) + "\n"
 
 
-def _rule(key: str, line: StraightLine, cls: type[optim.Optimizer]) -> str:
-    told = {
-        "id": key,
-        "states": list(cls.state_names),
-        "settings": list(line.settings),
-        "lines": [
-            {
-                "target": each.target,
-                "reads": list(each.reads),
-                "python": each.python,
-                "latex": each.latex,
-                "mathml": each.mathml,
-                "role": each.role,
-            }
-            for each in lines.numbered(line)
-        ],
+def _rule(key: str, line: StraightLine, cls: type[optim.Optimizer], shared: dict[str, int]) -> str:
+    """A rule as an entry of ``rules``; its lines are numbers in ``shared``, since many rules have a line in common."""
+    places = [shared.setdefault(_json(_told(each)), len(shared)) for each in lines.numbered(line)]
+    told = {"id": _json(key), "states": _json(list(cls.state_names)), "settings": _json(list(line.settings))}
+    told["lines"] = f"[{', '.join(f'LINES[{place}]' for place in places)}]"
+    methods = {
+        "step": javascript.step_function(line),
+        "trace": javascript.trace_function(line),
+        "rate": javascript.reading_function(rate_line(line, cls.state_names, cls.brakes)),
     }
-    rate = javascript.reading_function(rate_line(line, cls.state_names, cls.brakes))
-    return _object(
-        told,
-        {"step": javascript.step_function(line), "trace": javascript.trace_function(line), "rate": rate},
-        _json(key),
-    )
+    return f"{_json(key)}: {_object(told, methods)}"
 
 
-def _object(told: dict[str, Any], methods: dict[str, str], key: str = "") -> str:
-    inside = "".join(f"{_json(name)}: {_json(value)},\n" for name, value in told.items())
-    inside += "".join(f"{name}{text},\n" for name, text in methods.items())
-    return f"{key + ': ' if key else ''}{{\n{inside}}},\n"
+def _told(line: lines.NumberedLine) -> dict[str, Any]:
+    """A ``RuleLine`` of the boundary."""
+    return {
+        "target": line.target,
+        "reads": line.reads,
+        "python": line.python,
+        "latex": line.latex,
+        "mathml": line.mathml,
+        "role": line.role,
+    }
+
+
+def _object(told: dict[str, str], methods: dict[str, str]) -> str:
+    """An object literal; ``told`` are expressions, ``methods`` the texts of functions after their names."""
+    inside = [f"{name}: {value}" for name, value in told.items()] + [name + text for name, text in methods.items()]
+    return "{\n" + "".join(f"{each},\n" for each in inside) + "},\n"
 
 
 def _landscapes() -> Iterator[terrains.Terrain]:
@@ -256,7 +278,10 @@ def _terrain(terrain: terrains.Terrain) -> str:
         "rotatedValue": turned.value_tree,
         "rotatedGradient": turned.gradient_tree,
     }
-    return _object(told, {name: javascript.formula_function(tree) for name, tree in methods.items()})
+    return _object(
+        {name: _json(value) for name, value in told.items()},
+        {name: javascript.formula_function(tree) for name, tree in methods.items()},
+    )
 
 
 def _turns() -> dict[str, list[float]]:

@@ -24,11 +24,15 @@ const sign = (a) => (a > 0 ? 1 : a < 0 ? -1 : a === 0 ? 0 : NaN)
 """What translated functions call by the names that the Python source has; goes before them once."""
 
 RESERVED = frozenset(
-    "await break case catch class const continue debugger default delete do else enum export extends false finally for "
-    "function if import in instanceof new null return super switch this throw true try typeof var void while with "
-    "yield let static implements interface package private protected public arguments eval power".split()
+    {
+        *("await", "break", "case", "catch", "class", "const", "continue", "debugger", "default", "delete", "do"),
+        *("else", "enum", "export", "extends", "false", "finally", "for", "function", "if", "import", "in"),
+        *("instanceof", "new", "null", "return", "super", "switch", "this", "throw", "true", "try", "typeof", "var"),
+        *("void", "while", "with", "yield", "let", "static", "implements", "interface", "package", "private"),
+        *("protected", "public", "arguments", "eval", "power", "states", "settings", "out"),
+    }
 )
-"""Words that JavaScript, or the prelude's importer, keeps for itself."""
+"""Words that JavaScript, or the functions written here, keep for themselves."""
 
 _SIGNS: dict[type[ast.operator], tuple[str, int]] = {
     ast.Add: ("+", 1),

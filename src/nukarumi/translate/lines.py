@@ -120,9 +120,7 @@ _RULES = frozenset({"adam"})
 """Rules that others call; `nukarumi.translate.straight` puts their names before their own variables."""
 
 
-def with_setting_lines(
-    rule: StraightLine, function: Callable[..., Any], setting: str, made: str
-) -> StraightLine:
+def with_setting_lines(rule: StraightLine, function: Callable[..., Any], setting: str, made: str) -> StraightLine:
     """A rule that works out one of its settings anew at every step, by a function of ``rules.py``.
 
     Parameters

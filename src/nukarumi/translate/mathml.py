@@ -52,9 +52,7 @@ class _Drawn:
         """The same in parentheses, unless it binds as tightly as that."""
         if self.strength >= strength:
             return self
-        return _Drawn(
-            f"<mrow><mo>(</mo>{self.mathml}<mo>)</mo></mrow>", rf"\left({self.latex}\right)", ATOM
-        )
+        return _Drawn(f"<mrow><mo>(</mo>{self.mathml}<mo>)</mo></mrow>", rf"\left({self.latex}\right)", ATOM)
 
 
 def letter(name: str) -> tuple[str, str]:
@@ -159,9 +157,7 @@ def _variable(name: str) -> _Drawn:
 
 
 def _number(value: float) -> _Drawn:
-    text = repr(value)
-    if isinstance(value, float) and value.is_integer() and "e" not in text:
-        text = text.removesuffix(".0")
+    text = repr(value).removesuffix(".0")
     mantissa, _, exponent = text.partition("e")
     if not exponent:
         return _Drawn(f"<mn>{text}</mn>", text, ATOM)
@@ -173,7 +169,7 @@ def _number(value: float) -> _Drawn:
 
 def _drawn(node: ast.expr) -> _Drawn:  # noqa: PLR0911 - a line for each kind of tree
     match node:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+        case ast.Constant(value=int() | float() as value):
             return _number(value)
         case ast.Name(id=name):
             return _variable(name)
@@ -258,9 +254,7 @@ def _starts_wide(piece: _Drawn) -> bool:
 
 def _raised(base: _Drawn, exponent: _Drawn) -> _Drawn:
     base, exponent = base.within(ATOM).row(), exponent.row()
-    return _Drawn(
-        f"<msup>{base.mathml}{exponent.mathml}</msup>", f"{base.latex}^{{{exponent.latex}}}", POWER
-    )
+    return _Drawn(f"<msup>{base.mathml}{exponent.mathml}</msup>", f"{base.latex}^{{{exponent.latex}}}", POWER)
 
 
 def _call(function: str, args: list[_Drawn]) -> _Drawn:
@@ -276,5 +270,5 @@ def _call(function: str, args: list[_Drawn]) -> _Drawn:
         function, (function, rf"\operatorname{{{function}}}" if function == "sign" else rf"\{function}")
     )
     given = "<mo>,</mo>".join(arg.mathml for arg in args)
-    name = f'<mi>{shown}</mi><mo>&#x2061;</mo><mrow><mo>(</mo>{given}<mo>)</mo></mrow>'
+    name = f"<mi>{shown}</mi><mo>&#x2061;</mo><mrow><mo>(</mo>{given}<mo>)</mo></mrow>"
     return _Drawn(f"<mrow>{name}</mrow>", rf"{tex}\left({', '.join(arg.latex for arg in args)}\right)", POWER)
