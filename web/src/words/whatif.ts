@@ -77,6 +77,8 @@ export const whatif = both({
         `${name} is NaN from step ${t}: along ${axis} it had to divide 0 by 0. The airbag eps was missing.`,
       rootOfNegative: (name: string, t: string, axis: string) =>
         `${name} is NaN from step ${t}: the sum for ${axis} fell below 0, and a negative number has no root.`,
+      divisionByZero: (name: string, t: string, axis: string) =>
+        `${name} is lost at step ${t}: along ${axis} it divided by 0, and the step became infinitely long.`,
       nan: (name: string, t: string, axis: string) => `${name} is NaN from step ${t}: infinities met along ${axis}.`,
       infinite: (name: string, t: string, axis: string) =>
         `${name} leaves the numbers at step ${t}: ${axis} is larger than a computer can hold.`,
@@ -160,6 +162,8 @@ export const whatif = both({
         `${name}は ${t} 歩目で NaN になりました。${axis} 方向で 0÷0 になったのです。エアバッグ eps がありませんでした。`,
       rootOfNegative: (name: string, t: string, axis: string) =>
         `${name}は ${t} 歩目で NaN になりました。${axis} の和が 0 を下回り、負の数には平方根がありません。`,
+      divisionByZero: (name: string, t: string, axis: string) =>
+        `${name}は ${t} 歩目で行方不明になりました。${axis} 方向で 0 で割り、歩幅が無限大になったのです。`,
       nan: (name: string, t: string, axis: string) =>
         `${name}は ${t} 歩目で NaN になりました。${axis} 方向で無限大どうしがぶつかりました。`,
       infinite: (name: string, t: string, axis: string) =>

@@ -8,13 +8,15 @@ export type Outcome =
   | { kind: 'flies'; t: number }
   | { kind: 'bounces'; stride: number }
   | { kind: 'walking'; loss: number }
-  | { kind: 'zeroByZero' | 'rootOfNegative' | 'nan' | 'infinite'; t: number; axis: 'x' | 'y' };
+  | { kind: 'zeroByZero' | 'divisionByZero' | 'rootOfNegative' | 'nan' | 'infinite'; t: number; axis: 'x' | 'y' };
 
 export function outcome(walk: Walk, ground: Ground): Outcome {
   if (walk.ended) {
     const found = broken(walk, walk.n);
     const axis = walk.ended.axis;
-    if (found.kind === 'zeroByZero' || found.kind === 'rootOfNegative') return { kind: found.kind, t: walk.n, axis };
+    if (found.kind === 'zeroByZero' || found.kind === 'divisionByZero' || found.kind === 'rootOfNegative') {
+      return { kind: found.kind, t: walk.n, axis };
+    }
     return { kind: walk.ended.what === 'nan' ? 'nan' : 'infinite', t: walk.n, axis };
   }
   const [[left, right], [low, high]] = ground.box;

@@ -19,6 +19,7 @@ export function told(found: Outcome, name: string, lang: Lang, wording: Wording)
     case 'walking':
       return say.walking(name, number(found.loss, 3));
     case 'zeroByZero':
+    case 'divisionByZero':
     case 'rootOfNegative':
     case 'nan':
     case 'infinite':
