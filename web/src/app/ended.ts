@@ -1,5 +1,6 @@
 /** Why a walk left the numbers: found by going through the rule's own lines at the step where it happened. */
 import type { Walk } from '../engine/types';
+import { broken } from '../views/ledger/situation';
 
 export type Cause =
   | { why: 'zeroByZero'; step: number; axis: 'x' | 'y' }
@@ -24,7 +25,7 @@ export function cause(walk: Walk): Cause | null {
   const line = walk.rule.lines[first]?.python ?? '';
   const eps = walk.rule.settings.indexOf('eps');
   const bare = eps < 0 || settings[eps] === 0;
-  if (what === 'nan' && g === 0 && bare && line.includes('/')) return { why: 'zeroByZero', step, axis };
+  if (broken(walk, step).kind === 'zeroByZero') return { why: 'zeroByZero', step, axis };
   if (what === 'infinite') return line.includes('/') && bare ? { why: 'zeroDivision', step, axis, line } : { why: 'overflow', step, axis };
   return { why: 'line', step, axis, line };
 }

@@ -74,7 +74,7 @@ export const walkWords = both({
     endedShort: { nan: (step: number) => `NaN at step ${step}`, infinite: (step: number) => `ran off at step ${step}` },
     ended: {
       zeroByZero: (step: number, axis: string) =>
-        `NaN at step ${step}: along ${axis} the slope was exactly 0 and eps is 0, so the rule computed 0 ÷ 0. The airbag eps is what prevents that.`,
+        `NaN at step ${step}: along ${axis} the slope was exactly 0 and there was no eps, so the rule computed 0 ÷ 0. The airbag eps is what prevents that.`,
       zeroDivision: (step: number, axis: string, line: string) =>
         `At step ${step} the line “${line}” divided by 0 along ${axis}.`,
       overflow: (step: number, axis: string) =>
@@ -175,7 +175,7 @@ export const walkWords = both({
     endedShort: { nan: (step: number) => `${step} 歩目で NaN`, infinite: (step: number) => `${step} 歩目で発散` },
     ended: {
       zeroByZero: (step: number, axis: string) =>
-        `${step} 歩目で NaN: ${axis} 方向の勾配がちょうど 0 で eps も 0 なので、0 ÷ 0 になりました。これを防ぐのがエアバッグ eps です。`,
+        `${step} 歩目で NaN: ${axis} 方向の勾配がちょうど 0 で eps もないので、0 ÷ 0 になりました。これを防ぐのがエアバッグ eps です。`,
       zeroDivision: (step: number, axis: string, line: string) => `${step} 歩目、${axis} 方向で「${line}」が 0 で割りました。`,
       overflow: (step: number, axis: string) =>
         `${step} 歩目で ${axis} が float64 で表せる範囲を超えました。一歩ごとに前よりも大きく行きすぎています。この勾配に対して学習率が大きすぎます。`,
