@@ -248,7 +248,7 @@ def serve(
             say("Every machine that reaches this address can look at it. It only shows; nothing can be changed here.")
         settings = uvicorn.Config(
             app(text, frozenset({host.lower(), socket.gethostname().lower()})),
-            http="h11", ws="none", lifespan="off", log_level="warning", access_log=False, server_header=False,
+            http="h11", ws="none", lifespan="off", log_level="error", access_log=False, server_header=False,
             proxy_headers=False, h11_max_incomplete_event_size=2 * LONGEST_HEADERS, timeout_graceful_shutdown=1,
         )  # fmt: skip
         if browser:
