@@ -30,5 +30,5 @@ class Running:
         """Press Ctrl-C; what it said after that."""
         self.process.send_signal(signal.SIGINT)
         out, err = self.process.communicate(timeout=20)
-        assert err == ""
+        assert not err, err
         return out

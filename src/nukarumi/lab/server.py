@@ -246,9 +246,10 @@ def serve(
         say(f"The lab is at {url}   (Ctrl-C ends it)")
         if not address.is_loopback:
             say("Every machine that reaches this address can look at it. It only shows; nothing can be changed here.")
+        # Malformed requests are the sender's trouble: uvicorn would report some of them here, with a traceback.
         settings = uvicorn.Config(
             app(text, frozenset({host.lower(), socket.gethostname().lower()})),
-            http="h11", ws="none", lifespan="off", log_level="error", access_log=False, server_header=False,
+            http="h11", ws="none", lifespan="off", log_level="critical", access_log=False, server_header=False,
             proxy_headers=False, h11_max_incomplete_event_size=2 * LONGEST_HEADERS, timeout_graceful_shutdown=1,
         )  # fmt: skip
         if browser:
