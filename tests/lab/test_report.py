@@ -83,8 +83,8 @@ def test_the_command_gives_the_same_numbers(finished):
         ),
         ({"seeds": [3, 5]}, "race('digits', [], epochs=3, seeds=[3, 5], tuning_seeds=3, seed=0, grid={}, extend=3)"),
         (
-            {"seeds": [3], "optimizers": [{"label": "Adam(b=1)", "grid": [9]}]},
-            "race('digits', [Adam(b=1)], epochs=3, seeds=[3], tuning_seeds=3, seed=0, grid={'Adam(b=1)': [9]}, extend=3)",
+            {"seeds": [3], "optimizers": [{"label": "SGD(a=1)", "grid": [9]}]},
+            "race('digits', [SGD(a=1)], epochs=3, seeds=[3], tuning_seeds=3, seed=0, grid={'SGD(a=1)': [9]}, extend=3)",
         ),
         (
             {"optimizers": [{"label": "SGD", "grid": [0.1, 1.0]}, {"label": "Adam", "grid": [0.1, 1.0]}]},

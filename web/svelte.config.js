@@ -1,0 +1,2 @@
+/** Runes only; component styles go to the one style sheet. */
+export default { compilerOptions: { runes: true } };
