@@ -27,7 +27,7 @@ SOURCES = (
     "web/scripts/*",
     "src/nukarumi/*.py",
     "src/nukarumi/translate/*.py",
-    "src/nukarumi/optim/*.py",
+    "src/nukarumi/optim/**/*.py",
     "src/nukarumi/problems/terrains.py",
     "src/nukarumi/lab/generate.py",
     "src/nukarumi/lab/walks.py",
