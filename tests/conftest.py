@@ -42,7 +42,8 @@ for (const name of ["ground", "noise", "power", "walk"])
   Object.assign(engine, await import({json.dumps((WEB / "src" / "engine").as_uri())} + `/${{name}}.ts`));
 const [from, to] = process.argv.slice(2);
 const given = JSON.parse(readFileSync(from, "utf8"));
-const write = (what) => appendFileSync(to, typeof what === "string" ? what : new Uint8Array(what.buffer, what.byteOffset, what.byteLength));
+const bytes = (array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+const write = (what) => appendFileSync(to, typeof what === "string" ? what : bytes(what));
 writeFileSync(to, "");
 """
 

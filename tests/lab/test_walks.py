@@ -102,7 +102,8 @@ for (const hiker of given) {
   hiker.places.forEach(([x, y, loss, ...states], k) => {
     const settings = rule.settings.map((name) => (name === "t" ? k + 1 : all[name]));
     const gradient = ground.gradient(x, y, 1).map((slope, axis) => slope + hiker.noise * noises[2 * k + axis]);
-    const next = [x, y].map((w, axis) => rule.step(w, gradient[axis], states.filter((_, i) => i % 2 === axis), settings));
+    const own = (axis) => states.filter((_, i) => i % 2 === axis);
+    const next = [x, y].map((w, axis) => rule.step(w, gradient[axis], own(axis), settings));
     write(Float64Array.of(next[0][0], next[1][0], ground.value(x, y)));
   });
 }

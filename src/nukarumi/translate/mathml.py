@@ -169,7 +169,7 @@ def _number(value: float) -> _Drawn:
 
 def _drawn(node: ast.expr) -> _Drawn:  # noqa: PLR0911 - a line for each kind of tree
     match node:
-        case ast.Constant(value=int() | float() as value):
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             return _number(value)
         case ast.Name(id=name):
             return _variable(name)

@@ -572,7 +572,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "look_ahead_shortened",
-        "1 - momentum stands where 1 + momentum belongs.",
+        "In front of lr stands 1 - momentum, where 1 + momentum belongs.",
         _each(put("w", "1 + momentum", "1 - momentum")),
     ),
     Mutation(
@@ -660,7 +660,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "betas_swapped",
-        "beta1 and beta2 have changed places.",
+        "The shares beta1 and beta2 have changed places.",
         (
             (
                 put("m", "1 - beta1", "1 - beta2"),

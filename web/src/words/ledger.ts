@@ -3,7 +3,7 @@ import { both } from './type';
 
 export const ledger = both({
   en: {
-    title: 'Ledger',
+    title: { metaphor: 'Fatigue book', maths: 'Ledger' },
     lead: {
       metaphor: 'What each foot of the hiker felt, remembers and did in this step.',
       maths: 'For each coordinate: the gradient, the state, the effective learning rate and the step.',
@@ -51,6 +51,8 @@ export const ledger = both({
           `Step ${t}: along ${axis} infinity met infinity, and what comes out is not a number (NaN). The hiker is lost.`,
         overflow: (t: string, axis: string) =>
           `Step ${t}: along ${axis} the hiker flew past the largest number a computer can hold (1.8×10³⁰⁸). Each step had made the next one longer.`,
+        divisionByZero: (t: string, axis: string) =>
+          `Step ${t}: along ${axis} the slope was divided by a brake of exactly 0, so the step became infinitely long. The airbag eps was missing.`,
         firstEqual: (stride: string, steep: string, times: string) =>
           `First step: both feet go ${stride}, although the slope along ${steep} is ${times} times as steep. The first brake is the slope itself, so only its direction counts.`,
         firstBySlope: (long: string, far: string, near: string, short: string) =>
@@ -90,6 +92,8 @@ export const ledger = both({
         notANumber: (t: string, axis: string) => `Update ${t}: ${axis} became NaN from infinities (∞ − ∞ or ∞/∞).`,
         overflow: (t: string, axis: string) =>
           `Update ${t}: ${axis} overflowed float64 (more than 1.8×10³⁰⁸). The iteration diverges: lr is too large for this curvature.`,
+        divisionByZero: (t: string, axis: string) =>
+          `Update ${t}: along ${axis} a gradient that is not 0 was divided by 0, which gives ∞. With eps > 0 the quotient would be finite.`,
         firstEqual: (stride: string, steep: string, times: string) =>
           `The first update is lr · sign(g): |Δx| = |Δy| = ${stride}, although |g| is ${times} times as large along ${steep}.`,
         firstBySlope: (long: string, far: string, near: string, short: string) =>
@@ -122,7 +126,7 @@ export const ledger = both({
     },
   },
   ja: {
-    title: '歩みの帳簿',
+    title: { metaphor: '疲れの記録', maths: '数値の記録' },
     lead: {
       metaphor: 'この一歩で、x と y それぞれの足が何を感じ、何を覚え、どう動いたか。',
       maths: '座標ごとの勾配、状態変数、実効学習率、更新量です。',
@@ -170,6 +174,8 @@ export const ledger = both({
           `${t} 歩目：${axis} 方向で無限大どうしがぶつかり、数ではないもの（NaN）になりました。ハイカーは行方不明です。`,
         overflow: (t: string, axis: string) =>
           `${t} 歩目：${axis} 方向に、コンピュータが表せる最大の数（1.8×10³⁰⁸）の外まで飛び出しました。一歩ごとに次の一歩が長くなっていったからです。`,
+        divisionByZero: (t: string, axis: string) =>
+          `${t} 歩目：${axis} 方向で、坂をちょうど 0 のブレーキで割ってしまい、歩幅が無限大になりました。エアバッグ eps がなかったからです。`,
         firstEqual: (stride: string, steep: string, times: string) =>
           `最初の一歩：${steep} 方向の坂は ${times} 倍も急なのに、どちらの足も同じ ${stride} だけ進みます。最初のブレーキは坂の急さそのものなので、向きだけが残るのです。`,
         firstBySlope: (long: string, far: string, near: string, short: string) =>
@@ -209,6 +215,8 @@ export const ledger = both({
           `${t} 回目の更新：${axis} が無限大どうしの演算（∞ − ∞ や ∞/∞）で NaN になりました。`,
         overflow: (t: string, axis: string) =>
           `${t} 回目の更新：${axis} が float64 の上限（1.8×10³⁰⁸）を超えました。この曲率に対して lr が大きすぎ、反復が発散しています。`,
+        divisionByZero: (t: string, axis: string) =>
+          `${t} 回目の更新：${axis} で 0 でない勾配を 0 で割り、∞ になりました。eps > 0 なら商は有限です。`,
         firstEqual: (stride: string, steep: string, times: string) =>
           `最初の更新は lr · sign(g) です。|g| は ${steep} 方向が ${times} 倍も大きいのに、|Δx| = |Δy| = ${stride} になります。`,
         firstBySlope: (long: string, far: string, near: string, short: string) =>

@@ -68,8 +68,8 @@ export function* pieces(mathml: string): Generator<{ text: string; name: string 
 /** Invisible multiplication would run two numbers together. */
 const times = (text: string): string => text.replace(/<mo[^>]*>(?:&#x2062;|&InvisibleTimes;|\u2062)<\/mo>/g, '<mo>·</mo>');
 
-/** The formula with numbers for letters: its target stays a letter, and what the line gives stands at the end. */
-export function substituted({ line, before, result }: LiveLine, digits = 4): string {
+/** The formula with numbers for letters; its target stays a letter. */
+export function substituted({ line, before }: LiveLine, digits = 4): string {
   const arrow = /<mo[^>]*>(?:←|=)<\/mo>/.exec(line.mathml);
   const cut = arrow ? arrow.index + arrow[0].length : 0;
   let out = line.mathml.slice(0, cut);
@@ -80,7 +80,22 @@ export function substituted({ line, before, result }: LiveLine, digits = 4): str
       out += name === null ? times(text) : text;
     }
   }
-  return `${out}<mo>=</mo>${mathNumber(result, { digits, bare: true })}`;
+  return out;
+}
+
+/** What the line gives: the end of the substituted formula. */
+export const equals = ({ result }: LiveLine, digits = 4): string =>
+  `<mo>=</mo>${mathNumber(result, { digits, bare: true })}`;
+
+/** The Python text with numbers for names, and what comes out: "h = 1.13 + 0.7 * 0.7 = 1.62". */
+export function typedOut({ line, before, result }: LiveLine, digits = 4): string {
+  const cut = line.python.indexOf('=') + 1;
+  const right = line.python.slice(cut).replace(/(?<![\w.])[A-Za-z_]\w*(?!\w*\()/g, (name) => {
+    if (!(name in before)) return name;
+    const text = num(before[name], digits);
+    return text.startsWith('−') ? `(${text})` : text;
+  });
+  return `${line.python.slice(0, cut)}${right} = ${num(result, digits)}`;
 }
 
 /** The same as one line of plain text for screen readers and CSV: "h = h + g * g, with h = 1.13, g = 0.7: h = 1.62". */

@@ -20,6 +20,8 @@ export function sentence(found: Situation, lang: Lang, wording: Wording): string
       return say.notANumber(String(found.t), found.axis);
     case 'overflow':
       return say.overflow(String(found.t), found.axis);
+    case 'divisionByZero':
+      return say.divisionByZero(String(found.t), found.axis);
     case 'firstEqual':
       return say.firstEqual(number(found.stride), found.steep, times(found.times));
     case 'firstBySlope':

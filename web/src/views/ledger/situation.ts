@@ -9,6 +9,7 @@ export type Situation =
   | { kind: 'rootOfNegative'; t: number; axis: Axis; state: string }
   | { kind: 'notANumber'; t: number; axis: Axis }
   | { kind: 'overflow'; t: number; axis: Axis }
+  | { kind: 'divisionByZero'; t: number; axis: Axis }
   | { kind: 'firstEqual'; stride: number; steep: Axis; times: number }
   | { kind: 'firstBySlope'; long: Axis; far: number; near: number }
   | { kind: 'level' }
@@ -119,8 +120,9 @@ function peak(walk: Walk, upTo: number): { g: number; stride: number } {
 /** Why a walk stopped being numbers. */
 export function broken(walk: Walk, t: number): Situation {
   const { axis, what } = walk.ended!;
-  if (what === 'infinite') return { kind: 'overflow', t, axis };
   const now = reading(walk, t).axes[axis];
+  // What grows beyond the numbers was huge a step before; what is divided by 0 comes out of nothing.
+  if (what === 'infinite') return { kind: size(now.from) < 1e100 && size(now.g) < 1e100 ? 'divisionByZero' : 'overflow', t, axis };
   const squared = walk.rule.states.filter((state) => kindOf(walk.rule, walk.settingsAt(t - 1), state) === 'square');
   if (now.g === 0 && squared.length && squared.every((state) => now.after[state] === 0)) {
     return { kind: 'zeroByZero', t, axis };
