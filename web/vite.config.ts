@@ -59,7 +59,7 @@ export default defineConfig({
     modulePreload: false,
     chunkSizeWarningLimit: 1500,
     rollupOptions: {
-      input: fileURLToPath(new URL('./src/main.ts', import.meta.url)),
+      input: fileURLToPath(new URL('./src/main.svelte.ts', import.meta.url)),
       preserveEntrySignatures: 'strict',
       output: { format: 'iife', name: 'NukarumiLab', codeSplitting: false },
     },

@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -229,6 +231,24 @@ def test_a_turned_ground_is_the_turned_terrain(node):
 def test_the_module_is_small_and_the_same_every_time():
     assert module() == module()
     assert len(module().encode()) < 250_000
+
+
+def test_the_module_is_written_with_numpy_alone(tmp_path):
+    """It is made while the wheel is built, where nothing else is installed."""
+    out = tmp_path / "new" / "folder" / "generated.js"
+    heavy = ("numba", "sklearn", "scipy", "safetensors", "rich", "pandas", "torch", "starlette")
+    script = f"""
+import sys
+for name in {heavy}:
+    sys.modules[name] = None
+from nukarumi.lab.generate import main
+assert main([{str(out)!r}]) == 0
+assert main([]) == 2
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "usage: python -m nukarumi.lab.generate OUT.js\n"
+    assert out.read_text(encoding="utf-8") == module()
 
 
 def test_the_walking_optimizer_is_a_fresh_one():

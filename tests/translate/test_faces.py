@@ -79,7 +79,9 @@ def test_a_word_that_javascript_keeps_is_renamed(node):
     assert np.frombuffer(node(text)).tolist() == [7.0]
 
 
-@pytest.mark.parametrize("source", ["a @ b", "a if b else c", "a[0]", "True", "'x'", "a < b", "[a]", "+a"])
+@pytest.mark.parametrize(
+    "source", ["a @ b", "a if b else c", "a[0]", "True", "'x'", "a < b", "[a]", "+a", "open(a)", "sqrt(x=a)"]
+)
 def test_what_has_no_face_is_refused(source):
     tree = ast.parse(source, mode="eval").body
     with pytest.raises(SyntaxError, match="is known for"):

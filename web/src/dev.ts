@@ -1,4 +1,4 @@
 /** The page while it is being written: `npm run dev`. */
-import { page } from './main';
+import { page } from './main.svelte';
 
 page();

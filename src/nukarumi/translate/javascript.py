@@ -11,9 +11,19 @@ from __future__ import annotations
 
 import ast
 
-from nukarumi.translate.straight import StraightLine
+from nukarumi.translate import derive
+from nukarumi.translate.straight import ELEMENTARY, StraightLine
 
-__all__ = ["PRELUDE", "expression", "formula_function", "name", "reading_function", "step_function", "trace_function"]
+__all__ = [
+    "KNOWN",
+    "PRELUDE",
+    "expression",
+    "formula_function",
+    "name",
+    "reading_function",
+    "step_function",
+    "trace_function",
+]
 
 PRELUDE = """\
 const { sqrt, abs, sin, cos, exp, log, PI: pi, E: e } = Math
@@ -22,6 +32,9 @@ const minimum = (a, b) => (a < b || a !== a ? a : b)
 const sign = (a) => (a > 0 ? 1 : a < 0 ? -1 : a === 0 ? 0 : NaN)
 """
 """What translated functions call by the names that the Python source has; goes before them once."""
+
+KNOWN = ELEMENTARY | set(derive.FUNCTIONS)
+"""The functions that rules and formulas call; `PRELUDE` has them all."""
 
 RESERVED = frozenset(
     {
@@ -82,7 +95,7 @@ def _written(node: ast.expr) -> tuple[str, int]:
             return repr(value), _ATOM
         case ast.Name(id=python):
             return name(python), _ATOM
-        case ast.Call(func=ast.Name(id=function), args=args, keywords=[]):
+        case ast.Call(func=ast.Name(id=function), args=args, keywords=[]) if function in KNOWN:
             return f"{function}({', '.join(map(expression, args))})", _ATOM
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return f"-{_inside(operand, _UNARY + 1)}", _UNARY

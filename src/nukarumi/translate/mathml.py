@@ -11,6 +11,7 @@ import ast
 from dataclasses import dataclass
 
 from nukarumi.translate import derive
+from nukarumi.translate.javascript import KNOWN
 
 __all__ = ["GREEK", "assignment_latex", "assignment_mathml", "formula_mathml", "latex", "letter", "mathml"]
 
@@ -26,6 +27,7 @@ GREEK: dict[str, tuple[str, str]] = {
     "lr": ("lr", r"\mathrm{lr}"),
     "lr_t": ("lrₜ", r"\mathrm{lr}_t"),
     "step": ("Δ", r"\Delta"),
+    "root": ("r", "r"),
     "pi": ("π", r"\pi"),
     "e": ("e", "e"),
 }
@@ -176,8 +178,8 @@ def _drawn(node: ast.expr) -> _Drawn:  # noqa: PLR0911 - a line for each kind of
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             inner = _drawn(operand).within(PRODUCT)
             inner = inner if _first(operand) != "-" else inner.within(ATOM)
-            return _Drawn(f"<mo>−</mo>{inner.mathml}", f"-{inner.latex}", SIGNED, 1 + inner.parts)
-        case ast.Call(func=ast.Name(id=function), args=args, keywords=[]):
+            return _Drawn(f'<mo form="prefix">−</mo>{inner.mathml}', f"-{inner.latex}", SIGNED, 1 + inner.parts)
+        case ast.Call(func=ast.Name(id=function), args=args, keywords=[]) if function in KNOWN:
             return _call(function, [_drawn(arg) for arg in args])
         case ast.BinOp(left=left, op=ast.Pow(), right=right):
             return _raised(_drawn(left), _drawn(right))
@@ -221,7 +223,7 @@ def _product(factors: list[ast.expr]) -> _Drawn:
     """Factors side by side, equal neighbours as a power; a dot where two numbers would run together."""
     groups: list[tuple[ast.expr, int]] = []
     for factor in factors:
-        if groups and isinstance(factor, ast.Name) and ast.unparse(groups[-1][0]) == ast.unparse(factor):
+        if groups and not isinstance(factor, ast.Constant) and ast.unparse(groups[-1][0]) == ast.unparse(factor):
             groups[-1] = factor, groups[-1][1] + 1
         else:
             groups.append((factor, 1))

@@ -18,7 +18,7 @@ export function defaults(): LabState {
     noise: 0,
     seed: 0,
     steps: 60,
-    t: 0,
+    t: 12,
     playing: false,
     hikers: [hiker('SGD', { lr: 0.95 }), hiker('Momentum', { lr: 0.1 }), hiker('Adagrad', { lr: 1.5 })],
     chosen: 2,

@@ -188,13 +188,14 @@ function escaped(text: string): string {
   return encodeURIComponent(text).replace(/%(2C|3A|3B|40|2F|5E|2B|3D)/gi, (code) => decodeURIComponent(code));
 }
 
-/** The address of a state, without the `#`: only what differs from the beginning. */
+/** The address of a state, without the `#`: its language, and what differs from the beginning. */
 export function write(state: LabState, base: LabState = defaults()): string {
   const texts: string[] = [];
   for (const key of Object.keys(PARTS) as (keyof Shared)[]) {
     const [name, part] = PARTS[key] as [string, Part<unknown>];
     const text = part.write(state[key]);
-    if (text !== part.write(base[key])) texts.push(`${name}=${escaped(text)}`);
+    // A shared address speaks the language of whoever shared it.
+    if (key === 'lang' || text !== part.write(base[key])) texts.push(`${name}=${escaped(text)}`);
   }
   return texts.join('&');
 }

@@ -38,14 +38,7 @@ export const curves = both({
     now: 'Now',
     table: 'Values at this step',
     hiker: 'hiker',
-    export: {
-      open: 'Save',
-      label: (what: string) => `Save: ${what}`,
-      png: 'PNG picture',
-      svg: 'SVG drawing',
-      csv: 'CSV numbers',
-      failed: 'This browser could not make the picture; the SVG has the same drawing.',
-    },
+    save: (what: string) => `Save: ${what}`,
   },
   ja: {
     title: 'グラフ',
@@ -83,13 +76,6 @@ export const curves = both({
     now: '現在',
     table: 'この歩での値',
     hiker: 'ハイカー',
-    export: {
-      open: '保存',
-      label: (what: string) => `保存：${what}`,
-      png: 'PNG 画像',
-      svg: 'SVG 図形',
-      csv: 'CSV 数値',
-      failed: 'このブラウザでは画像を作れませんでした。SVG なら同じ図を保存できます。',
-    },
+    save: (what: string) => `保存：${what}`,
   },
 });

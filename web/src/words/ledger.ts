@@ -51,6 +51,8 @@ export const ledger = both({
           `Step ${t}: along ${axis} infinity met infinity, and what comes out is not a number (NaN). The hiker is lost.`,
         overflow: (t: string, axis: string) =>
           `Step ${t}: along ${axis} the hiker flew past the largest number a computer can hold (1.8×10³⁰⁸). Each step had made the next one longer.`,
+        noSlope: (t: string, axis: string) =>
+          `Step ${t}: the ground itself has no slope along ${axis} here (NaN), and the hiker is lost.`,
         divisionByZero: (t: string, axis: string) =>
           `Step ${t}: along ${axis} the slope was divided by a brake of exactly 0, so the step became infinitely long. The airbag eps was missing.`,
         firstEqual: (stride: string, steep: string, times: string) =>
@@ -92,6 +94,8 @@ export const ledger = both({
         notANumber: (t: string, axis: string) => `Update ${t}: ${axis} became NaN from infinities (∞ − ∞ or ∞/∞).`,
         overflow: (t: string, axis: string) =>
           `Update ${t}: ${axis} overflowed float64 (more than 1.8×10³⁰⁸). The iteration diverges: lr is too large for this curvature.`,
+        noSlope: (t: string, axis: string) =>
+          `Update ${t}: the gradient along ${axis} is NaN at this point; the function has none there.`,
         divisionByZero: (t: string, axis: string) =>
           `Update ${t}: along ${axis} a gradient that is not 0 was divided by 0, which gives ∞. With eps > 0 the quotient would be finite.`,
         firstEqual: (stride: string, steep: string, times: string) =>
@@ -174,6 +178,8 @@ export const ledger = both({
           `${t} 歩目：${axis} 方向で無限大どうしがぶつかり、数ではないもの（NaN）になりました。ハイカーは行方不明です。`,
         overflow: (t: string, axis: string) =>
           `${t} 歩目：${axis} 方向に、コンピュータが表せる最大の数（1.8×10³⁰⁸）の外まで飛び出しました。一歩ごとに次の一歩が長くなっていったからです。`,
+        noSlope: (t: string, axis: string) =>
+          `${t} 歩目：ここでは ${axis} 方向の坂がもともと決まりません（NaN）。ハイカーは行方不明です。`,
         divisionByZero: (t: string, axis: string) =>
           `${t} 歩目：${axis} 方向で、坂をちょうど 0 のブレーキで割ってしまい、歩幅が無限大になりました。エアバッグ eps がなかったからです。`,
         firstEqual: (stride: string, steep: string, times: string) =>
@@ -215,6 +221,8 @@ export const ledger = both({
           `${t} 回目の更新：${axis} が無限大どうしの演算（∞ − ∞ や ∞/∞）で NaN になりました。`,
         overflow: (t: string, axis: string) =>
           `${t} 回目の更新：${axis} が float64 の上限（1.8×10³⁰⁸）を超えました。この曲率に対して lr が大きすぎ、反復が発散しています。`,
+        noSlope: (t: string, axis: string) =>
+          `${t} 回目の更新：この点では ${axis} の勾配が NaN です。関数に勾配がありません。`,
         divisionByZero: (t: string, axis: string) =>
           `${t} 回目の更新：${axis} で 0 でない勾配を 0 で割り、∞ になりました。eps > 0 なら商は有限です。`,
         firstEqual: (stride: string, steep: string, times: string) =>

@@ -14,7 +14,9 @@ export const whatif = both({
     broken: 'broken',
     differs: 'the line that differs',
     missing: 'a line is missing',
-    start: 'start',
+    order: 'the same lines in another order',
+    onAxis: 'Start where y has no slope (y = 0)',
+    same: 'On this walk both do the same: the mistake does not show here. Try another terrain or another start.',
     map: 'Both paths on the map',
     mapSummary: (x: string, y: string, bx: string, by: string) =>
       `The right hiker ends at (${x}, ${y}), the broken one at (${bx}, ${by}).`,
@@ -82,7 +84,6 @@ export const whatif = both({
       nan: (name: string, t: string, axis: string) => `${name} is NaN from step ${t}: infinities met along ${axis}.`,
       infinite: (name: string, t: string, axis: string) =>
         `${name} leaves the numbers at step ${t}: ${axis} is larger than a computer can hold.`,
-      same: 'On this walk both do the same: the mistake does not show here. Try another terrain or another start.',
     },
     rightOne: 'The right hiker',
     brokenOne: 'The broken hiker',
@@ -99,7 +100,9 @@ export const whatif = both({
     broken: '壊れた',
     differs: '違っている行',
     missing: '抜けている行があります',
-    start: 'スタート',
+    order: '行の順番が違います',
+    onAxis: 'y の坂が 0 の所から歩く（y = 0）',
+    same: 'この歩みでは、どちらも同じ動きをします。ここでは間違いが表に出ません。別の地形やスタート地点を試してください。',
     map: '地図の上の2つの道',
     mapSummary: (x: string, y: string, bx: string, by: string) =>
       `正しいハイカーは (${x}, ${y})、壊れたハイカーは (${bx}, ${by}) で終わります。`,
@@ -168,7 +171,6 @@ export const whatif = both({
         `${name}は ${t} 歩目で NaN になりました。${axis} 方向で無限大どうしがぶつかりました。`,
       infinite: (name: string, t: string, axis: string) =>
         `${name}は ${t} 歩目で数の外に出ました。${axis} がコンピュータで表せる大きさを超えました。`,
-      same: 'この歩みでは、どちらも同じ動きをします。ここでは間違いが表に出ません。別の地形やスタート地点を試してください。',
     },
     rightOne: '正しいハイカー',
     brokenOne: '壊れたハイカー',

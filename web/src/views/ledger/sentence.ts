@@ -18,6 +18,8 @@ export function sentence(found: Situation, lang: Lang, wording: Wording): string
       return say.rootOfNegative(String(found.t), found.axis, found.state);
     case 'notANumber':
       return say.notANumber(String(found.t), found.axis);
+    case 'noSlope':
+      return say.noSlope(String(found.t), found.axis);
     case 'overflow':
       return say.overflow(String(found.t), found.axis);
     case 'divisionByZero':

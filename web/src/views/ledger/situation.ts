@@ -8,6 +8,7 @@ export type Situation =
   | { kind: 'zeroByZero'; t: number; axis: Axis }
   | { kind: 'rootOfNegative'; t: number; axis: Axis; state: string }
   | { kind: 'notANumber'; t: number; axis: Axis }
+  | { kind: 'noSlope'; t: number; axis: Axis }
   | { kind: 'overflow'; t: number; axis: Axis }
   | { kind: 'divisionByZero'; t: number; axis: Axis }
   | { kind: 'firstEqual'; stride: number; steep: Axis; times: number }
@@ -123,6 +124,7 @@ export function broken(walk: Walk, t: number): Situation {
   const now = reading(walk, t).axes[axis];
   // What grows beyond the numbers was huge a step before; what is divided by 0 comes out of nothing.
   if (what === 'infinite') return { kind: size(now.from) < 1e100 && size(now.g) < 1e100 ? 'divisionByZero' : 'overflow', t, axis };
+  if (Number.isNaN(now.g)) return { kind: 'noSlope', t, axis };
   const squared = walk.rule.states.filter((state) => kindOf(walk.rule, walk.settingsAt(t - 1), state) === 'square');
   if (now.g === 0 && squared.length && squared.every((state) => now.after[state] === 0)) {
     return { kind: 'zeroByZero', t, axis };
