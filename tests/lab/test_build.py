@@ -117,6 +117,12 @@ def test_the_source_archive_can_make_the_page(tmp_path):
     (archive,) = tmp_path.iterdir()
     with tarfile.open(archive) as files:
         names = {name.partition("/")[2] for name in files.getnames()}
-    assert {"hatch_build.py", "web/package.json", "web/package-lock.json", "web/node.py", "web/src/main.ts"} <= names
+    assert {
+        "hatch_build.py",
+        "web/package.json",
+        "web/package-lock.json",
+        "web/node.py",
+        "web/src/main.svelte.ts",
+    } <= names
     assert not [name for name in names if "node_modules/" in name or name.startswith(("web/dist", "web/src/generated"))]
     assert archive.stat().st_size < 20_000_000

@@ -47,7 +47,7 @@ class Lab(anywidget.AnyWidget):
     race
         A `nukarumi.race.RaceResult`, or the folder of a race: its report is shown in place of the lab.
     height
-        How many pixels the cell is high.
+        How many pixels high the lab is where the widget is not alive; the widget is as high as it needs to be.
 
     Raises
     ------
