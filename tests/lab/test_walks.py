@@ -202,7 +202,7 @@ def test_powers_of_any_base_are_correctly_rounded(node):
 @pytest.mark.parametrize("seed", [0, 1, 7, 2**31, 2**32 - 1])
 def test_noise_is_equal_to_the_bit(seed, node):
     text = """
-    write(engine.normals(given, 3000));
+    write(engine.normals(given, 3000).subarray(0, 6000));
     write(Float64Array.from({ length: 3000 }, (_, step) => Number(engine.active(given, step, 0.1))));
     """
     got = np.frombuffer(node(text, seed))

@@ -124,12 +124,9 @@ def _declared(names: list[tuple[str, str]], arguments: tuple[str, ...]) -> str:
 
 
 def _head(rule: StraightLine, states: tuple[str, ...]) -> str:
-    taken = "".join(
-        f"  let [{', '.join(map(name, names))}] = {given}\n"
-        for names, given in ((states, "states"), (rule.settings, "settings"))
-        if names
-    )
-    return f"(w, g, states, settings) {{\n{taken}"
+    taken = [f"{name(each)} = states[{k}]" for k, each in enumerate(states)]
+    taken += [f"{name(each)} = settings[{k}]" for k, each in enumerate(rule.settings)]
+    return f"(w, g, states, settings) {{\n  let {', '.join(taken)}\n" if taken else "(w, g, states, settings) {\n"
 
 
 def step_function(rule: StraightLine) -> str:
@@ -141,8 +138,7 @@ def step_function(rule: StraightLine) -> str:
     >>> from nukarumi.translate.straight import read
     >>> print("step" + step_function(read(rules.adagrad)))
     step(w, g, states, settings) {
-      let [h] = states
-      let [lr, eps] = settings
+      let h = states[0], lr = settings[0], eps = settings[1]
       h = h + g * g
       w = w - lr * g / (sqrt(h) + eps)
       return [w, h]
@@ -162,7 +158,7 @@ def trace_function(rule: StraightLine) -> str:
     >>> from nukarumi.translate.straight import read
     >>> print("trace" + trace_function(read(rules.sgd)))
     trace(w, g, states, settings) {
-      let [lr] = settings
+      let lr = settings[0]
       const out = []
       out.push(w = w - lr * g)
       return out

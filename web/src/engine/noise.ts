@@ -19,8 +19,18 @@ function key(seed: number, stream: number): number {
   return mix(mix((seed + GOLDEN) >>> 0) + stream);
 }
 
-/** Two nearly normal numbers a step, for the steps 0 .. steps - 1: x's at 2 * step, y's behind it. */
+let drawn: { seed: number; numbers: Float64Array } | null = null;
+
+/**
+ * Two nearly normal numbers a step, for at least the steps 0 .. steps - 1: x's at 2 * step, y's behind it. Walkers of
+ * one seed get the same array, so it is for reading only.
+ */
 export function normals(seed: number, steps: number): Float64Array {
+  if (drawn?.seed !== seed || drawn.numbers.length < 2 * steps) drawn = { seed, numbers: draw(seed, steps) };
+  return drawn.numbers;
+}
+
+function draw(seed: number, steps: number): Float64Array {
   const own = key(seed, NOISE);
   const out = new Float64Array(2 * steps);
   for (let step = 0; step < steps; step++) {

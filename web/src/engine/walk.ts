@@ -60,8 +60,8 @@ export function walk(hiker: Hiker, ground: Ground, way: Way, generated: Generate
     const from = starts[letter] ?? 0;
     return typeof from === "string" ? (given[from] ?? NaN) : from;
   });
-  let sx = first;
-  let sy = first;
+  const sx = [...first];
+  const sy = [...first];
   let px = start[0];
   let py = start[1];
   x[0] = px;
@@ -75,7 +75,9 @@ export function walk(hiker: Hiker, ground: Ground, way: Way, generated: Generate
   let n = 0;
   while (n < steps && ended === null) {
     const on = ground.rate === null ? 1 : Number(active(seed, n, ground.rate));
-    let [dx, dy] = ground.gradient(px, py, on);
+    const slopes = ground.gradient(px, py, on);
+    let dx = slopes[0];
+    let dy = slopes[1];
     if (noises) {
       dx += noise * noises[2 * n]!;
       dy += noise * noises[2 * n + 1]!;
@@ -83,23 +85,20 @@ export function walk(hiker: Hiker, ground: Ground, way: Way, generated: Generate
     gx[n] = dx;
     gy[n] = dy;
     if (clock >= 0) settings[clock] = n + 1;
-    // A step gives the new w and behind it the new states, which are shifted into their own list.
     const nextX = rule.step(px, dx, sx, settings);
     const nextY = rule.step(py, dy, sy, settings);
-    px = nextX.shift()!;
-    py = nextY.shift()!;
-    sx = nextX;
-    sy = nextY;
-    rate[0][n] = rule.rate(sx, settings);
-    rate[1][n] = rule.rate(sy, settings);
+    px = nextX[0]!;
+    py = nextY[0]!;
     n++;
+    for (let k = 0; k < columns.length; k++) {
+      columns[k]![0][n] = sx[k] = nextX[k + 1]!;
+      columns[k]![1][n] = sy[k] = nextY[k + 1]!;
+    }
+    rate[0][n - 1] = rule.rate(sx, settings);
+    rate[1][n - 1] = rule.rate(sy, settings);
     x[n] = px;
     y[n] = py;
     loss[n] = ground.value(px, py);
-    for (let k = 0; k < columns.length; k++) {
-      columns[k]![0][n] = sx[k]!;
-      columns[k]![1][n] = sy[k]!;
-    }
     if (!(Number.isFinite(px) && Number.isFinite(py))) {
       const axis = Number.isFinite(px) ? "y" : "x";
       ended = { step: n, axis, what: Number.isNaN(axis === "x" ? px : py) ? "nan" : "infinite" };

@@ -1,7 +1,7 @@
 /** Says an area's words in the present language and wording: `say(common).play`; follows both switches live. */
 import { lab } from '../state/lab.svelte';
 import type { Lang, Wording } from '../state/types';
-import type { Area, Said } from './type';
+import type { Area, Pair, Said } from './type';
 
 const known = new WeakMap<object, Map<string, unknown>>();
 
@@ -20,6 +20,6 @@ export function say<E>(area: Area<E>): Said<E> {
 
 function reduced(value: unknown, wording: Wording): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  if ('metaphor' in value && 'maths' in value) return value[wording];
+  if (Object.keys(value).sort().join() === 'maths,metaphor') return (value as Pair)[wording];
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, reduced(inner, wording)]));
 }
