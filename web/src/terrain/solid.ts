@@ -187,10 +187,12 @@ export class Solid {
     const dashes = look.dash.split(' ').map(Number);
     const material = new LineMaterial({
       color: new Color(look.colour).getHex(), linewidth: width, transparent: opacity < 1, opacity,
-      dashed: look.dash !== '', dashSize: dashes[0] / 320, gapSize: (dashes[1] ?? 0) / 320,
+      dashed: look.dash !== '', dashSize: dashes[0] / 200, gapSize: (dashes[1] ?? 0) / 200, depthWrite: false,
     });
     const line = new Line2(new LineGeometry().setPositions(points), material);
     line.computeLineDistances();
+    // Lines lie in one another's places: what is drawn later stays on top.
+    line.renderOrder = this.walkers.children.length + 1;
     this.walkers.add(line);
   }
 

@@ -79,7 +79,7 @@ export function range(all: Iterable<Values>, kind: ScaleKind): [number, number] 
   }
   if (low > high) return kind === 'log' ? [0.1, 1] : [0, 1];
   if (low === high) {
-    if (kind === 'log') return [low / 2, high * 2];
+    if (kind === 'log') return [low / 2, Math.min(high * 2, Number.MAX_VALUE)];
     const room = Math.abs(low) / 2 || 1;
     return [low - room, high + room];
   }
