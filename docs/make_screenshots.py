@@ -38,7 +38,10 @@ def main() -> None:
         for name, (page, address, (width, height)) in SHOTS.items():
             for lang, ending in (("en-GB", ""), ("ja-JP", ".ja")):
                 context = browser.new_context(
-                    viewport={"width": width, "height": height}, locale=lang, color_scheme="light", reduced_motion="reduce"
+                    viewport={"width": width, "height": height},
+                    locale=lang,
+                    color_scheme="light",
+                    reduced_motion="reduce",
                 )
                 shown = context.new_page()
                 shown.goto(pages[page].as_uri() + address)
