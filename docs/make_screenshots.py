@@ -17,8 +17,8 @@ from nukarumi.race import race
 HERE = Path(__file__).parent
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--force-color-profile=srgb"]
 SHOTS = {  # picture: page, address, width and height
-    "lab": ("lab", "#t=12", (1440, 900)),
-    "report": ("report", "", (1440, 1000)),
+    "lab": ("lab", "#t=12", (1440, 1180)),
+    "report": ("report", "", (1280, 1500)),
 }
 
 

@@ -53,7 +53,7 @@ def step(page) -> int:
 
 
 def walk_until(page, least: int) -> None:
-    """Wait for a playing walk to come to a step. (The page's policy forbids playwright's own waiting for a condition.)"""
+    """Wait for a playing walk to come to a step; Playwright's own waiting is forbidden by the page's policy."""
     for _ in range(300):
         if step(page) >= least:
             return
