@@ -54,7 +54,7 @@ function watched(from: LabState, tell: (address: string) => void): () => void {
   const stop = $effect.root(() => {
     let first = true;
     $effect(() => {
-      const address = write(lab, from);
+      const address = write(lab, known, from);
       if (first) {
         first = false;
         return;

@@ -4,11 +4,12 @@ import type { Walk } from '../engine/types';
 import { defaults } from '../state/defaults';
 import { groundOf, optimizers, terrains, walkOf } from '../state/library';
 import type { LabState } from '../state/types';
+import { firstStart } from '../state/start';
 import { read, write } from '../state/url';
 import { cause } from './ended';
 import { SCENES, sceneState, type Scene } from './scenes';
 
-const known = { optimizers, terrains: terrains.map(({ name }) => name), formula: () => false };
+const known = { optimizers, terrains: terrains.map(({ name }) => name), formula: () => false, start: firstStart };
 
 function walked(scene: Scene): { state: LabState; of(name: string): Walk; walks: Walk[] } {
   const state = sceneState(scene, defaults());
@@ -23,7 +24,7 @@ const last = (values: Float64Array): number => values[values.length - 1];
 
 test.each(SCENES)('%s is a valid state', (scene) => {
   const state = sceneState(scene, { ...defaults(), lang: 'ja', lock: ['lang'] });
-  expect(read(write(state), known)).toEqual({ state, dropped: [] });
+  expect(read(write(state, known), known)).toEqual({ state, dropped: [] });
   expect([state.lang, state.lock]).toEqual(['ja', ['lang']]);
 });
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { formula } from '../formula';
 import { random, type Random } from '../testing/random';
 import { defaults } from './defaults';
+import { firstStart } from './start';
 import { optimizers, terrains } from './library';
 import * as types from './types';
 import { MOST, type LabState } from './types';
@@ -12,6 +13,7 @@ const known: Known = {
   optimizers,
   terrains: terrains.map(({ name }) => name),
   formula: (text) => 'formula' in formula(text),
+  start: firstStart,
 };
 
 /** Every rule that a state must keep. */
@@ -105,7 +107,7 @@ describe('the address', () => {
     const dice = random(1);
     for (let k = 0; k < 1000; k++) {
       const state = someState(dice);
-      const { state: back, dropped } = read(`#${write(state)}`, known);
+      const { state: back, dropped } = read(`#${write(state, known)}`, known);
       expect(dropped).toEqual([]);
       expect(back).toEqual(state);
     }
@@ -115,7 +117,7 @@ describe('the address', () => {
     const dice = random(2);
     let damaged = 0;
     for (let k = 0; k < 1000; k++) {
-      let address = write(someState(dice));
+      let address = write(someState(dice), known);
       for (let cuts = dice.whole(1, 12); cuts > 0; cuts--) {
         const at = dice.whole(0, address.length);
         const bit = dice.one(['', '%', '%zz', '&', '=', ';', ',', '-', '1e999', 'NaN', '\u0000', '🥾', '__proto__', '9', '.', '!', '@', ':', 'e', address.slice(0, 30)]);
@@ -125,7 +127,7 @@ describe('the address', () => {
       if (dropped.length) damaged += 1;
       expectValid(state);
       // What was understood is as good as any other state.
-      expect(read(write(state), known)).toEqual({ state, dropped: [] });
+      expect(read(write(state, known), known)).toEqual({ state, dropped: [] });
     }
     expect(damaged).toBeGreaterThan(500);
   });
@@ -164,8 +166,15 @@ describe('the address', () => {
 
   test('it says what differs from the beginning, and can be read by people', () => {
     const state = { ...defaults(), rotation: 45, formula: 'x^2 + y^2', hikers: [{ optimizer: 'Adagrad', dialect: 'torch' as const, settings: { lr: 0.5 }, whatif: null }], chosen: 0 };
-    expect(write(state)).toBe('lang=en&formula=x^2%20+%20y^2&turn=45&hikers=Adagrad@torch,lr:0.5&chosen=0');
-    expect(write(defaults())).toBe('lang=en');
+    expect(write(state, known)).toBe('lang=en&formula=x^2%20+%20y^2&turn=45&start=-7,2&hikers=Adagrad@torch,lr:0.5&chosen=0');
+    expect(write(defaults(), known)).toBe('lang=en');
+  });
+
+  test('a terrain that is named alone brings its own start, turned with it', () => {
+    for (const { name, starts } of terrains) expect(read(`terrain=${name}`, known).state.start).toEqual(starts[0]);
+    expect(read('turn=90', known).state.start).toEqual([-2, -7]);
+    expect(read('formula=x^2&box=0,10,0,10', known).state.start).toEqual([2, 8]);
+    expect(write(read('terrain=rosenbrock', known).state, known)).toBe('lang=en&terrain=rosenbrock');
   });
 
   test('the present step stays within the walk', () => {

@@ -186,7 +186,8 @@ export class Solid {
     if (points.length < 6) return;
     const dashes = look.dash.split(' ').map(Number);
     const material = new LineMaterial({
-      color: new Color(look.colour).getHex(), linewidth: width, transparent: opacity < 1, opacity,
+      // All lines are drawn in the pass for transparent things, in their own order.
+      color: new Color(look.colour).getHex(), linewidth: width, transparent: true, opacity,
       dashed: look.dash !== '', dashSize: dashes[0] / 200, gapSize: (dashes[1] ?? 0) / 200, depthWrite: false,
     });
     const line = new Line2(new LineGeometry().setPositions(points), material);

@@ -7,21 +7,20 @@ export function gathered(place: HTMLElement | null): SVGSVGElement | null {
   if (!place || !drawings.length) return null;
   const frame = place.getBoundingClientRect();
   const sheet = document.createElementNS(SVG, 'svg');
-  const edge = 16;
-  sheet.setAttribute('viewBox', `0 0 ${Math.ceil(frame.width) + 2 * edge} ${Math.ceil(frame.height) + 2 * edge}`);
+  sheet.setAttribute('viewBox', `0 0 ${Math.ceil(frame.width)} ${Math.ceil(frame.height)}`);
   for (const drawing of drawings) {
     const box = drawing.getBoundingClientRect();
     const copy = drawing.cloneNode(true) as SVGSVGElement;
-    copy.setAttribute('x', String(box.left - frame.left + edge));
-    copy.setAttribute('y', String(box.top - frame.top + edge));
+    copy.setAttribute('x', String(box.left - frame.left));
+    copy.setAttribute('y', String(box.top - frame.top));
     sheet.append(copy);
   }
   for (const heading of place.querySelectorAll('h3')) {
     const box = heading.getBoundingClientRect();
     const text = document.createElementNS(SVG, 'text');
     const style = getComputedStyle(heading);
-    text.setAttribute('x', String(box.left - frame.left + edge));
-    text.setAttribute('y', String(box.bottom - frame.top + edge - 5));
+    text.setAttribute('x', String(box.left - frame.left));
+    text.setAttribute('y', String(box.bottom - frame.top - 5));
     text.setAttribute('style', `font:${style.font};fill:${style.color}`);
     text.textContent = heading.textContent;
     sheet.append(text);
