@@ -47,8 +47,8 @@ def main() -> None:
                 shown.goto(pages[page].as_uri() + address)
                 shown.get_by_role("heading", level=1).wait_for()
                 shown.wait_for_timeout(1500)
-                target = HERE / "pictures" / f"{name}{ending}.png"
-                shown.screenshot(path=target)
+                target = HERE / "pictures" / f"{name}{ending}.jpg"
+                shown.screenshot(path=target, type="jpeg", quality=86)
                 context.close()
                 print(f"wrote {target.name}, {target.stat().st_size / 1000:.0f} kB")
         browser.close()
