@@ -59,7 +59,7 @@ export const report = both({
 
     inside: 'Inside one optimizer',
     insideLead:
-      'Layer by layer over the steps, in the seed in the middle. The line is the median of the weights; the shades hold the middle 50 %, the middle 80 %, and all.',
+      'Layer by layer over the steps, in the seed in the middle. The line is the median of the weights; the shades hold the middle 50 %, the middle 80 %, and all. A gap is a 0, which has no place on a logarithmic scale.',
     choose: 'Optimizer',
     layer: (name: string, shape: string) => `${name} (${shape})`,
     weights: (count: string) => `${count} weights`,
@@ -173,7 +173,7 @@ export const report = both({
 
     inside: 'オプティマイザの中身',
     insideLead:
-      '中央のシードについて、層ごとの変化です。線は重みの中央値、帯は濃い順に中央の 50 %、80 %、全体を含みます。',
+      '中央のシードについて、層ごとの変化です。線は重みの中央値、帯は濃い順に中央の 50 %、80 %、全体を含みます。途切れは 0 で、対数目盛りには描けません。',
     choose: 'オプティマイザ',
     layer: (name: string, shape: string) => `${name}（${shape}）`,
     weights: (count: string) => `重み ${count} 個`,

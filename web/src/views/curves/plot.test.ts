@@ -64,8 +64,8 @@ it('finds the nearest entry', () => {
   expect(nearest([], 1)).toBe(-1);
 });
 
-it('smooths evenly, and keeps both ends and gaps', () => {
-  expect(smooth([0, 3, 6, 3, 0], 1)).toEqual([0, 3, 4, 3, 0]);
+it('smooths evenly, keeps the start and gaps, and looks back at the end', () => {
+  expect(smooth([0, 3, 6, 3, 0], 1)).toEqual([0, 3, 4, 3, 1.5]);
   expect(smooth([1, null, 3], 1)).toEqual([1, null, 3]);
 });
 
