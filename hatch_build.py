@@ -32,7 +32,7 @@ SOURCES = (
     "src/nukarumi/lab/generate.py",
     "src/nukarumi/lab/walks.py",
 )
-LEFT_OUT = ("src/nukarumi/cli.py", "web/src/generated/")
+LEFT_OUT = ("src/nukarumi/cli.py", "web/README.md", "web/node.py", "web/src/generated/")
 
 
 class PageHook(BuildHookInterface[Any]):
