@@ -57,7 +57,7 @@ def agree(optimizer: Optimizer, reference: Reference, params: dict[str, Any], st
 def test_the_family_is_found() -> None:
     """A matrix over nothing would pass in silence."""
     assert [cls.__name__ for cls in CLASSES] == [
-        "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Momentum", "Nesterov", "RMSprop",
+        "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Momentum", "Nesterov", "RMSprop", "RowwiseAdagrad",
     ]  # fmt: skip
 
 
