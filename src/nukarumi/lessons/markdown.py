@@ -36,7 +36,7 @@ BLOCKS = ("metaphor", "maths", "instructor", "predict")
 
 FACTORS = {
     "en": re.compile(
-        r"\b(twice|thrice|doubl\w*|tripl\w*|halv\w*|half|quarter|hundredfold|thousandfold|tenfold"
+        r"\b(twice|thrice|doubl\w*|tripl\w*|halv\w*|half(?! precision)|quarter|hundredfold|thousandfold|tenfold"
         r"|(two|three|four|five|six|seven|eight|nine|ten|hundreds?|thousands?|millions?)( \w+)? (times|percent))\b",
         re.IGNORECASE,
     ),

@@ -981,6 +981,21 @@ def digit_fastest() -> Value:
 
 
 @claim
+def digit_one_image() -> Value:
+    """How many percentage points of the test error a single image is."""
+    return 100 / measured()["digits"]["rows"]["test"]
+
+
+@claim
+def adam_leads_by_less_than_the_scatter() -> Value:
+    """Adam's lead over the next is smaller than the smallest of the scatters."""
+    first, second = list(_standings().values())[:2]
+    least = min(each["test_error"]["sd"] for each in _standings().values())
+    lead = second["test_error"]["mean"] - first["test_error"]["mean"]
+    return bool(first["optimizer"] == "Adam" and 0 < lead < least)
+
+
+@claim
 def adam_with_a_hundredth_of_its_rate() -> Value:
     """Adam's validation error in percent at its best rate and at a hundredth of it."""
     known = [each for each in _standings()["Adam"]["tried"] if each["validation_error"] is not None]
