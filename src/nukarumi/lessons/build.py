@@ -58,9 +58,13 @@ def same(texts: dict[str, Chapter], file: str) -> None:
     en, ja = texts["en"], texts["ja"]
     for here, there in zip([*en.skeleton, "its end"], [*ja.skeleton, "its end"], strict=False):
         if here != there:
-            raise BadInput(f"{file}: both languages have the same parts in the same order", f"{here} / {there}", "mend it")
+            raise BadInput(
+                f"{file}: both languages have the same parts in the same order", f"{here} / {there}", "mend it"
+            )
     if Counter(en.claims) != Counter(ja.claims):
-        extra = sorted(((Counter(en.claims) - Counter(ja.claims)) | (Counter(ja.claims) - Counter(en.claims))).elements())
+        extra = sorted(
+            ((Counter(en.claims) - Counter(ja.claims)) | (Counter(ja.claims) - Counter(en.claims))).elements()
+        )
         raise BadInput(f"{file}: both languages make the same claims", extra, "make them in both")
     for name in ("minutes", "prerequisites"):
         if getattr(en, name) != getattr(ja, name):

@@ -1,4 +1,4 @@
-"""A number may stand in a lesson only if the library computes it: claims are small functions, called by name from prose.
+"""A number may stand in a lesson only if the library computes it: claims are functions, called by name from prose.
 
 ``{{stride_at_first_step:.3g}}`` in a chapter shows what the function of that name returns; ``{{shorter_on_average|the
 shorter one}}`` shows the words, and only if the function returns True. The functions live in `nukarumi.lessons.truths`.
@@ -48,7 +48,7 @@ def names() -> list[str]:
 def sentence(name: str) -> str:
     """What a claim says, in the words of its docstring."""
     value(name)
-    return (_known()[name.split(".")[0]].__doc__ or "").strip().splitlines()[0]
+    return (_known()[name.partition(".")[0]].__doc__ or "").strip().splitlines()[0]
 
 
 def value(name: str) -> Any:

@@ -1,8 +1,8 @@
 """Reads a chapter into a tree, and refuses it if anything in it is not proved.
 
-A chapter is CommonMark with a few additions (``docs/lessons.md`` describes them). A numeral in its prose must be a claim
-``{{name}}``, a slider, stand in code or maths, or be marked by the author as a setting or a count, ``[[3]]``; so must a
-factor in words ("twice", 三倍). Unknown claims, pictures and formulas are refused with the file and the line.
+A chapter is CommonMark with a few additions (``docs/lessons.md`` describes them). A numeral in its prose must be a
+claim ``{{name}}``, a slider, stand in code or maths, or be marked by the author as a setting or a count, ``[[3]]``;
+so must a factor in words ("twice", 三倍). Unknown claims, pictures and formulas are refused with the file and the line.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ def _reference(name: str | None, library: str | None, mistake: str | None) -> st
 
 
 def formula(reference: str, line: int = 0, context: _Context | None = None) -> tuple[str, list[Node]]:
-    """A rule's name in the lab and its lines for reading, by such as ``"Adagrad"``, ``"Adagrad@keras"``, ``"Adam!no_eps"``.
+    """A rule's name and its lines for reading, by such as ``"Adagrad"``, ``"Adagrad@keras"``, ``"Adam!no_eps"``.
 
     Examples
     --------
@@ -397,7 +397,9 @@ def _blocks(rows: list[str], at: int, context: _Context) -> Iterator[Node]:
             waiting = ({"type": "pair", "metaphor": list(_blocks(inside, line + 1, context)), "maths": []}, line)
         elif kind == "maths":
             if waiting is None:
-                raise context.refuse(line, "maths stands right after its metaphor", "none before it", "add ::: metaphor")
+                raise context.refuse(
+                    line, "maths stands right after its metaphor", "none before it", "add ::: metaphor"
+                )
             context.skeleton.append("maths")
             waiting[0]["maths"] = list(_blocks(inside, line + 1, context))
             yield waiting[0]
@@ -435,7 +437,9 @@ def _predict(rest: str, rows: list[str], line: int, context: _Context) -> Node:
     picture, _, claim = rest.partition(" ")
     if picture not in context.pictures:
         raise context.refuse(line, "predict names a picture above it", repr(picture), "name one")
-    options, question, reveal = [], [], []
+    options: list[Node] = []
+    question: list[str] = []
+    reveal: list[Node] = []
     right = _claim((claim.strip(), "", None), line, context)["value"]
     keys: list[str] = []
     for number, row in enumerate(rows, line + 1):
@@ -451,9 +455,12 @@ def _predict(rest: str, rows: list[str], line: int, context: _Context) -> Node:
             question.append(row.strip())
     joint = " " if context.lang == "en" else ""
     asked = _inline(_PARSER.parseInline(joint.join(question))[0].children or [], line + 1, context)
-    if sum(option["right"] for option in options) != 1 or len(options) < 2 or not asked or not reveal:
+    if [option["right"] for option in options].count(True) != 1 or len(options) < 2 or not asked or not reveal:
         raise context.refuse(
-            line, "predict has a question, options of which the walk shows one, and a reveal", f"{right} of {keys}", "mend"
+            line,
+            "predict has a question, options of which the walk shows one, and a reveal",
+            f"{right} of {keys}",
+            "mend",
         )
     context.skeleton.append(f"predict {picture} {claim.strip()} {','.join(keys)}")
     return {"type": "predict", "question": asked, "options": options, "reveal": reveal, "picture": picture}

@@ -1,4 +1,4 @@
-"""Measures what takes too long for a build: a reading of real reviews and a race on digits. Run it to renew the figures.
+"""Measures what takes too long for a build: a reading of real reviews and a race on digits. Run it for new figures.
 
 ``python -m nukarumi.lessons.measure`` writes ``measured.json`` beside this file, with the command and the versions;
 `nukarumi.lessons.truths` reads it, and a test measures a part of it again.
@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ __all__ = ["COMMAND", "measured", "race_on_digits", "read_reviews", "rounded"]
 
 COMMAND = "python -m nukarumi.lessons.measure"
 
-READERS: dict[str, tuple[type[optim.Optimizer], tuple[float, ...]]] = {
+READERS: dict[str, tuple[Any, tuple[float, ...]]] = {
     "SGD": (optim.SGD, (0.01, 0.02, 0.05, 0.1, 0.2)),
     "Adagrad": (optim.Adagrad, (0.02, 0.05, 0.1, 0.2, 0.5)),
 }
@@ -113,10 +114,12 @@ def read_reviews(seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
             touched = np.ones(counts.shape, dtype=bool)
         edges = [2**k for k in range(1, 14)]
         points = []
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in itertools.pairwise(edges):
             inside = (counts >= low) & (counts < high) & touched
             if inside.any():
-                points.append([float(np.exp(np.log(counts[inside]).mean())), float(np.exp(np.log(rate[inside]).mean()))])
+                points.append(
+                    [float(np.exp(np.log(counts[inside]).mean())), float(np.exp(np.log(rate[inside]).mean()))]
+                )
         found["readers"][name]["rate_by_count"] = points
     return found
 

@@ -42,7 +42,8 @@ SCENES: dict[str, str] = {
     "roll": "terrain=bowl&start=-7,2&steps=120&t=24&hikers=SGD,lr:0.1;Momentum,lr:0.1&chosen=1",
     "banana": "terrain=rosenbrock&start=-1.2,1&steps=400&t=400"
     "&hikers=SGD,lr:0.001;Momentum,lr:0.001;Nesterov,lr:0.001&chosen=1&speed=30",
-    "frictionless": "terrain=bowl&start=-7,2&steps=120&t=120&hikers=Momentum,lr:0.1;Momentum,lr:0.1,!no_friction&chosen=0",
+    "frictionless": "terrain=bowl&start=-7,2&steps=120&t=120"
+    "&hikers=Momentum,lr:0.1;Momentum,lr:0.1,!no_friction&chosen=0",
     # 12: both
     "both": "terrain=bowl&start=-7,2&steps=120&t=60&hikers=Momentum,lr:0.1;RMSprop,lr:0.3;Adam,lr:0.3&chosen=2",
     "correction": "terrain=bowl&start=-7,2&steps=40&t=5&hikers=Adam,lr:0.3;Adam,lr:0.3,!no_correction&chosen=0",

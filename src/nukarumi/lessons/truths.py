@@ -148,7 +148,7 @@ def shoes_first() -> Value:
 
 @claim
 def adagrad_first_step_is_lr_everywhere() -> Value:
-    """On every terrain and from any place, Adagrad's first stride is lr, as long as the slope is not next to nothing."""
+    """On every terrain and from any place Adagrad's first stride is lr, unless the slope is next to nothing."""
     dice = np.random.default_rng(1)
     for name in NAMES:
         ground = terrain(name)
@@ -302,7 +302,7 @@ def aloud() -> Value:
 def aloud_slope_ratio() -> Value:
     """How many times steeper y is than x at the start of the walk that is read aloud."""
     gx, gy = np.abs(_walk("small").g[0])
-    return gy / gx
+    return float(gy / gx)
 
 
 @claim
@@ -391,7 +391,7 @@ def rootless_shrinks() -> Value:
 def brakes_differ() -> Value:
     """How many times larger the rested foot's effective rate is at the end of the walk in the valley."""
     x, y = _walk("shoes", 1).rate[-1]
-    return x / y
+    return float(x / y)
 
 
 @claim
@@ -541,7 +541,7 @@ def whole_numbers_refuse() -> Value:
     """An array of integers cannot take a fractional step in place: NumPy raises a TypeError."""
     try:
         _ = np.array([1, 2])
-        _ -= np.array([0.1, 0.1])  # type: ignore[assignment]
+        _ -= np.array([0.1, 0.1])
     except TypeError:
         return True
     return False
@@ -660,7 +660,7 @@ def smooth_h() -> Value:
 @claim
 def smooth_height() -> Value:
     """The height at the end of the smooth valley."""
-    return _walk("smooth").loss[-1]
+    return float(_walk("smooth").loss[-1])
 
 
 @claim
@@ -689,7 +689,7 @@ def noise_rates() -> Value:
 @claim
 def noise_left() -> Value:
     """Where Adagrad stands in x after all steps under noise; it began at -9 and the valley's end is 0."""
-    return _walk("noise").x[-1]
+    return float(_walk("noise").x[-1])
 
 
 @claim
@@ -704,7 +704,12 @@ def noise_leaves_adagrad_behind() -> Value:
 def cliff_end() -> Value:
     """Behind the cliff: where Adagrad stands after all its steps, and where the valley ends."""
     walked = _walk("cliff")
-    return {"x": walked.x[-1], "floor": terrain("cliff").minima[0][0], "steps": len(walked.g), "slope": -walked.g[-1, 0]}
+    return {
+        "x": walked.x[-1],
+        "floor": terrain("cliff").minima[0][0],
+        "steps": len(walked.g),
+        "slope": -walked.g[-1, 0],
+    }
 
 
 @claim
@@ -823,7 +828,7 @@ def sgd_does_not_arrive_rolling() -> Value:
 @claim
 def roll_overshoot() -> Value:
     """How far Momentum rolls past the end of the valley."""
-    return _walk("roll", 1).x.max()
+    return float(_walk("roll", 1).x.max())
 
 
 @claim
@@ -841,7 +846,11 @@ def top_speed() -> Value:
 @claim
 def banana_arrival() -> Value:
     """In the banana valley: after how many steps Momentum and Nesterov arrive."""
-    return {"momentum": _arrival("banana", 1), "nesterov": _arrival("banana", 2), "sgd_height": _walk("banana", 0).loss[-1]}
+    return {
+        "momentum": _arrival("banana", 1),
+        "nesterov": _arrival("banana", 2),
+        "sgd_height": _walk("banana", 0).loss[-1],
+    }
 
 
 @claim
@@ -983,7 +992,7 @@ def digit_fastest() -> Value:
 @claim
 def digit_one_image() -> Value:
     """How many percentage points of the test error a single image is."""
-    return 100 / measured()["digits"]["rows"]["test"]
+    return 100 / int(measured()["digits"]["rows"]["test"])
 
 
 @claim
@@ -1007,8 +1016,10 @@ def adam_with_a_hundredth_of_its_rate() -> Value:
 @claim
 def a_bad_rate_costs_more_than_a_wrong_shoe() -> Value:
     """Adam at a hundredth of its rate errs more than the worst of the others at its best."""
+
     def best(one: Any) -> float:
-        return min(each["validation_error"] for each in one["tried"] if each["validation_error"] is not None)
+        errors = [each["validation_error"] for each in one["tried"]]
+        return float(min(error for error in errors if error is not None))
 
     worst = max(map(best, _standings().values()))
     tried = adam_with_a_hundredth_of_its_rate()
@@ -1058,7 +1069,9 @@ def _like(cls: type[optim.Optimizer], library: str, slopes: Any, rates: Any = No
 @claim
 def gentle_first_step() -> Value:
     """Adagrad's first stride at slope 0.001 with lr 0.1, in each library, and PyTorch's over Keras's."""
-    strides = {library: _like(optim.Adagrad, library, [0.001], lr=0.1) for library in ("torch", "keras", "optax", "book")}
+    strides = {
+        library: _like(optim.Adagrad, library, [0.001], lr=0.1) for library in ("torch", "keras", "optax", "book")
+    }
     return {**strides, "times": strides["torch"] / strides["keras"]}
 
 

@@ -290,7 +290,10 @@ def _wrong(ground: Terrain, walker: Walker, state: State, who: Hiker) -> Walk:
     for step in range(state.steps):
         g = walker.gradient(float(values[0][0]), float(values[0][1]), step)
         now = [step + 1 if name == "t" else settings[name] for name in rule.settings]
-        values = [np.asarray(value, dtype=np.float64) * np.ones(2) for value in step_by(values[0], np.array(g), *values[1:], *now)]
+        values = [
+            np.asarray(value, dtype=np.float64) * np.ones(2)
+            for value in step_by(values[0], np.array(g), *values[1:], *now)
+        ]
         slopes.append(g)
         rows.append(values)
         if not np.isfinite(values[0]).all():
