@@ -124,8 +124,8 @@ def test_the_learners_class_is_the_library_to_the_bit(name):
         made.update(mine, grads)
         ours.update(theirs, grads)
     assert mine["a"] is kept
-    for key in mine:
-        np.testing.assert_array_equal(mine[key], theirs[key])
+    for key, array in mine.items():
+        np.testing.assert_array_equal(array, theirs[key])
 
 
 def test_a_class_with_a_mistake_walks_like_the_mutation():
@@ -144,7 +144,8 @@ def test_a_class_with_a_mistake_walks_like_the_mutation():
 def test_listings_say_which_line_is_which():
     listed = learner.listing("Adam")
     rows = listed.source.splitlines()
-    assert [rows[line - 1].split()[0] for line, _ in listed.steps] == [
+    firsts = [rows[line - 1].split()[0] for line, _ in listed.steps]
+    assert firsts == [
         "lr_t",
         "self.m[key]",
         "self.v[key]",
@@ -210,10 +211,8 @@ def test_a_part_of_the_race_on_digits_again():
 
     digits = measure.measured()["digits"]
     stored = {each["optimizer"]: each for each in digits["standings"]}["Adam"]
-    result = race(
-        "digits", "adam", grid=[stored["lr"]], extend=0, tuning_seeds=2, seeds=digits["seeds"], engine=Serial(), out=False,
-        progress=False,
-    )  # fmt: skip
+    options = {"grid": [stored["lr"]], "extend": 0, "tuning_seeds": 2, "seeds": digits["seeds"]}
+    result = race("digits", "adam", engine=Serial(), out=False, progress=False, **options)
     told = result.to_dict()["standings"][0]
     assert measure.rounded(told["test_error"]["mean"]) == pytest.approx(stored["test_error"]["mean"], abs=2 / 269 / 5)
     assert told["steps_to_target"] == pytest.approx(stored["steps_to_target"], abs=3)

@@ -32,11 +32,11 @@ def parsed(file):
     """Questions of a GIFT file: title, format, prompt, answers, general feedback."""
     found = []
     for block in re.split(r"\n\s*\n", file):
-        block = block.strip()
-        if not block or block.startswith(("$CATEGORY:", "//")):
+        text = block.strip()
+        if not text or text.startswith(("$CATEGORY:", "//")):
             continue
-        title = re.match(r"::((?:\\.|[^:\\])*)::", block)
-        rest = block[title.end() :]
+        title = re.match(r"::((?:\\.|[^:\\])*)::", text)
+        rest = text[title.end() :]
         assert rest.startswith("[html]")
         marks = list(characters(rest[len("[html]") :]))
         opening = marks.index(("{", True))
