@@ -19,7 +19,7 @@ def as_html(nodes: list[dict[str, Any]], formulas: Literal["mathml", "latex"] = 
     >>> as_html(inline("Is `h < 0` *ever*?", "en"))
     'Is <code>h &lt; 0</code> <em>ever</em>?'
     >>> as_html(inline("{formula SGD:1}", "en"), "latex")
-    '\\(w \\leftarrow w - \\mathrm{lr} \\, g\\)'
+    '\\(w \\leftarrow w - \\mathrm{lr}\\, g\\)'
     """
     return "".join(_html(node, formulas) for node in nodes)
 

@@ -64,6 +64,6 @@ def scene(name: str) -> State:
     Examples
     --------
     >>> scene("small").start
-    (-3.0, 1.0)
+    (-3.0, 1.5)
     """
     return read_state(SCENES[name])
