@@ -90,6 +90,9 @@ def parser() -> argparse.ArgumentParser:
     _add_race(commands)
     _add_lab(commands)
     _add_handout(commands)
+    from nukarumi.lessons.shell import add_quiz  # noqa: PLC0415
+
+    add_quiz(commands)
     commands.add_parser("bench", add_help=False, help="measure this machine, side by side with what else is installed")
     return top
 
