@@ -108,6 +108,7 @@ def test_toy_updates_import_no_compiler(statement: str, numpy_alone: set[str]) -
     """Three updates of each optimizer on two numbers start neither Numba nor a pool of threads."""
     new = loaded_after(f"{statement}\n{TOY}") - numpy_alone
     assert roots(new).isdisjoint(HEAVY)
+    assert "numpy.ma" not in new  # 8 ms, where NumPy has not brought it in by itself
 
 
 def test_compiler_comes_when_it_is_asked_for_and_once(tmp_path: Path) -> None:

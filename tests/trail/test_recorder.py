@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nukarumi.optim import SGD, Adagrad
 from nukarumi.trail import Recorder, Trail
 
 
@@ -115,3 +116,17 @@ def test_resumed_optimizer_goes_on_counting():
     walk(7, optimizer=optimizer)
     walk(1, Recorder(trail, optimizer))
     assert trail.steps.tolist() == [8]
+
+
+@pytest.mark.parametrize("policy", ["skip", "skip_update"])
+@pytest.mark.parametrize("make", [SGD, Adagrad])
+def test_an_array_that_is_left_out_has_a_row_without_a_rate(make, policy):
+    """The row says that it stood still; from the first step on, whether or not the optimizer knows it by then."""
+    trail, params = Trail(), {"W": np.ones(3), "b": np.ones(2)}
+    recorder = Recorder(trail, make(on_nonfinite=policy))
+    for value in (np.nan, 1.0, np.inf, 1.0):
+        recorder.update(params, {"W": np.ones(3), "b": np.array([1.0, value])}, loss=1.0)
+    assert trail.steps.tolist() == [1, 2, 3, 4]
+    assert (trail.column("b", "step_norm") > 0).tolist() == [False, True, False, True]
+    assert (trail.column("W", "step_norm") > 0).tolist() == [policy == "skip", True, policy == "skip", True]
+    assert trail.column("b", "nonfinite_gradients").tolist() == [1, 0, 1, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -54,17 +55,34 @@ def require(name: Any, w: Any) -> np.dtype[Any]:
             f"a read-only array of shape {w.shape}",
             f"params[{name!r}] = params[{name!r}].copy()",
         )
-    if w.size and any(stride == 0 and length > 1 for stride, length in zip(w.strides, w.shape, strict=True)):
+    if not w.flags.forc and _overlaps_itself(w):
         raise BadInput(
             f"{where} must have a place in memory for every entry",
-            f"an array of shape {w.shape} with strides {w.strides}, as np.broadcast_to makes",
+            f"an array of shape {w.shape} with strides {w.strides}, as np.broadcast_to and sliding windows make",
             f"params[{name!r}] = params[{name!r}].copy()",
         )
     return found
 
 
-def admit(name: Any, g: Any, shape: tuple[int, ...]) -> Any:
-    """A gradient fit for the parameter of this name and shape, or a refusal.
+def _overlaps_itself(w: Array) -> bool:
+    """Whether two entries of an array share bytes."""
+    reach = w.itemsize
+    for stride, length in sorted((abs(stride), length) for stride, length in zip(w.strides, w.shape, strict=True)):
+        if length > 1 and stride < reach:
+            break
+        reach += stride * (length - 1)
+    else:
+        return False
+    if w.size == 0:
+        return False
+    steps = [np.arange(length) * stride for length, stride in zip(w.shape, w.strides, strict=True)]
+    places = sum(np.ix_(*steps), np.zeros((), np.int64))
+    line = np.sort(places, axis=None)
+    return bool((np.diff(line) < w.itemsize).any())
+
+
+def admit(name: Any, g: Any, shape: tuple[int, ...]) -> Array:
+    """A gradient fit for the parameter of this name and shape, as an array, or a refusal.
 
     Raises
     ------
@@ -87,11 +105,14 @@ def admit(name: Any, g: Any, shape: tuple[int, ...]) -> Any:
         return np.asarray(g)
     if isinstance(g, (float, int, np.floating)) and not isinstance(g, bool):
         if shape == ():
-            return g
+            try:
+                return np.array(g, np.float64)
+            except OverflowError:  # a whole number beyond every float
+                raise BadInput(f"{where} must fit into a float", f"{g!r:.60}", "scale the gradient down") from None
         raise BadInput(
             f"{where} must have the shape of its parameter, {shape}; nothing is broadcast",
-            f"the number {g!r}",
-            f"np.full({shape}, {g!r})",
+            f"the number {g!r:.60}",
+            f"np.full({shape}, {g!r:.60})",
         )
     raise BadType(
         f"{where} must be a NumPy array of floats", f"{type(g).__name__} {g!r:.60}", "np.asarray(..., dtype=float)"
@@ -99,7 +120,8 @@ def admit(name: Any, g: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _plain(where: str, array: Array) -> None:
-    if isinstance(array, np.ma.MaskedArray):
+    masked = sys.modules.get("numpy.ma")  # NumPy brings it in when first asked for: until then nobody has such an array
+    if masked is not None and isinstance(array, masked.MaskedArray):
         raise BadType(
             f"{where} must be a plain array: a mask would be ignored", "a masked array", "use array.filled(0.0)"
         )

@@ -21,9 +21,13 @@ def number(name: str, value: Any, rule: str, accept: Callable[[float], bool], ex
         raise BadType(
             f"{name} must be {rule}", f"{value!r} ({type(value).__name__})", f"pass a number, such as {example}"
         )
-    if not accept(float(value)):
-        raise BadInput(f"{name} must be {rule}", repr(value), f"pass a number, such as {example}")
-    return float(value)
+    try:
+        found = float(value)
+    except OverflowError:  # a whole number beyond every float
+        found = math.inf
+    if not accept(found):
+        raise BadInput(f"{name} must be {rule}", f"{value!r:.60}", f"pass a number, such as {example}")
+    return found
 
 
 def _check(rule: str, accept: Callable[[float], bool], example: str) -> Callable[[str, Any], Any]:
@@ -31,7 +35,7 @@ def _check(rule: str, accept: Callable[[float], bool], example: str) -> Callable
 
 
 def _lr(name: str, value: Any) -> Any:
-    return value if callable(value) else _finite(".01")(name, value)
+    return value if callable(value) else _finite("0.01")(name, value)
 
 
 def _switch(name: str, value: Any) -> bool:

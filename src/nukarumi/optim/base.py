@@ -10,8 +10,9 @@ from __future__ import annotations
 import fnmatch
 import os
 import warnings
+import weakref
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from operator import is_not
 from typing import Any, ClassVar, Self, TypedDict
 
@@ -88,12 +89,13 @@ class _Part:
 class _Plan:
     """What is known about one set of parameters: valid as long as the very same arrays come back."""
 
-    __slots__ = ("gradients", "leaves", "names", "numbers", "parts", "raw", "size", "spans")
+    __slots__ = ("bare", "gradients", "leaves", "names", "numbers", "parts", "raw", "size", "spans")
 
     def __init__(self, leaves: list[Leaf], parts: list[_Part], spans: list[tuple[int, int]]) -> None:
         self.leaves, self.parts, self.spans = leaves, parts, spans
         self.names = [leaf.name for leaf in leaves]
         self.numbers = any(leaf.number for leaf in leaves)
+        self.bare = [part for part in parts if part.values.get("eps") == 0]  # 0 / 0 may come of these
         self.size = sum(leaf.size for leaf in leaves)
         self.raw: list[Any] = []  # the gradients that came last, if they are few enough to be held
         self.gradients: list[Any] = []  # what was admitted for them
@@ -126,7 +128,7 @@ class Optimizer:
         What to do about a gradient with NaN or infinity. ``"warn"``: compute as NumPy does and give one
         RuntimeWarning that names array, first index and step, once until gradients are finite again. ``"raise"``:
         refuse before anything has changed. ``"skip"``: leave that array and its state as they are. ``"skip_update"``:
-        leave all as it is. ``"ignore"``: compute as NumPy does, silently.
+        leave everything as it is, the count of updates too. ``"ignore"``: compute as NumPy does, silently.
     engine
         ``"numpy"``, ``"numba"`` (compiled loops), or ``"auto"``: NumPy for small work, compiled loops once they pay.
         The results are the same to the last bit.
@@ -171,7 +173,7 @@ class Optimizer:
         self._state: dict[str, dict[Any, Array]] | None = None
         self._clocks: dict[Any, int] = {}
         self._t = 0
-        self._warned = 0
+        self._warned: Callable[[], Any] | None = None
         for name, value in {"lr": lr, **own, **_COMMON_DEFAULTS, **common}.items():
             if name != "overrides":
                 setattr(self, name, value)
@@ -234,7 +236,9 @@ class Optimizer:
         if overrides is None:
             return {}
         example = 'overrides={"embed*": {"lr": 0.1}}'
-        if not isinstance(overrides, Mapping) or not all(isinstance(v, Mapping) for v in overrides.values()):
+        if not isinstance(overrides, Mapping) or not all(
+            isinstance(pattern, str) and isinstance(values, Mapping) for pattern, values in overrides.items()
+        ):
             raise BadType("overrides must map name patterns to settings", f"{overrides!r:.80}", f"pass {example}")
         checked = {}
         for pattern, values in overrides.items():
@@ -245,8 +249,7 @@ class Optimizer:
                     f"overrides[{pattern!r}] may set {', '.join(sorted(allowed))}", f"{unknown[0]!r}", f"see {example}"
                 )
             checked[pattern] = {
-                name: CHECKS[name](name if name == "lr" else f"overrides[{pattern!r}][{name!r}]", value)
-                for name, value in values.items()
+                name: CHECKS[name](f"overrides[{pattern!r}][{name!r}]", value) for name, value in values.items()
             }
         return checked
 
@@ -306,16 +309,20 @@ class Optimizer:
         plan = self._plan
         if plan is None or self._stale or not _fits(plan, params):
             plan = self._new_plan(params)
-        gradients = _gradients(plan, grads)
+        gradients = _gradients(plan, grads, self._values["engine"] == "numba")
         policy = self._values["on_nonfinite"]
         if policy in ("raise", "skip", "skip_update"):
-            plan, gradients = self._spared(plan, gradients, policy)
+            spared = self._spared(plan, gradients, policy)
+            if spared is None:
+                return
+            plan, gradients = spared
         scale = 1.0
         if self._values["clip_norm"] is not None:
             from nukarumi.optim._norm import global_norm  # noqa: PLC0415
 
             scale = rules.clip_scale(global_norm(gradients), self._values["clip_norm"])
-        calls = [(part, self._arguments(part, scale)) for part in plan.parts]
+        rates: dict[int, float] = {}
+        calls = [(part, self._arguments(part, scale, rates)) for part in plan.parts]
         compiled = plan.size >= TOY if self._values["engine"] == "auto" else self._values["engine"] == "numba"
         if compiled:
             compiled = self._compiled(plan)
@@ -325,29 +332,31 @@ class Optimizer:
         if self._plan is not plan:
             self._adopt(plan)
         suspicious = False
-        for part, arguments in calls:
-            mine = gradients if len(calls) == 1 else [gradients[k] for k in part.members]
-            if compiled:
-                suspicious |= part.group.compiled(mine, arguments, threads)
-            else:
-                suspicious |= part.group.numpy(mine, arguments, policy == "ignore" or part.values.get("eps") == 0)
-            part.clock += 1
+        with np.errstate(all="ignore"):  # the caller's error state must not stop an update half-way
+            for part, arguments in calls:
+                mine = gradients if len(calls) == 1 else [gradients[k] for k in part.members]
+                if compiled:
+                    suspicious |= part.group.compiled(mine, arguments, threads)
+                else:
+                    suspicious |= part.group.numpy(mine, arguments)
+                part.clock += 1
         self._t += 1
         if plan.numbers:
-            for leaf in plan.leaves:
-                if leaf.number:
-                    params[leaf.name] = leaf.w
-        if policy == "warn":
+            _bind(params, plan.leaves)
+        if policy == "warn" and (suspicious or plan.bare or self._warned is not None):
             self._warn(plan, gradients, suspicious)
 
-    def _arguments(self, part: _Part, scale: float) -> list[float]:
-        """The settings of this update, in the order of the part's recipe."""
+    def _arguments(self, part: _Part, scale: float, rates: dict[int, float]) -> list[float]:
+        """The settings of this update, in the order of the part's recipe; a schedule is asked once for all parts."""
         values, step = part.values, self._t + 1
         out = []
         for name in part.group.recipe.settings:
             if name == "lr":
                 lr = self._values["lr"] if "lr" not in values else values["lr"]
-                lr = rate_at(lr, step) if callable(lr) else lr
+                if callable(lr):
+                    if id(lr) not in rates:
+                        rates[id(lr)] = rate_at(lr, step)
+                    lr = rates[id(lr)]
                 out.append(rules.decayed_lr(lr, values["lr_decay"], step) if values["lr_decay"] else lr)
             elif name == "t":
                 out.append(part.clock + 1)
@@ -403,8 +412,7 @@ class Optimizer:
         for (patterns, dtype, clock), members in found.items():
             made, values = settled[patterns]
             parts.append(_Part(Group(made, dtype, [leaves[k] for k in members]), members, values, clock))
-        spans = sorted(np.lib.array_utils.byte_bounds(w) for _, w in arrays if w.size)
-        return _Plan(leaves, parts, spans)
+        return _Plan(leaves, parts, _spans([w for _, w in arrays if w.size]))
 
     def _states(self, name: Any, w: Any, dtype: np.dtype[Any], values: Mapping[str, Any]) -> list[Array]:
         """The states of a parameter, in its own dense order: as they are, or at their start."""
@@ -463,8 +471,8 @@ class Optimizer:
 
     # Gradients that are not finite ------------------------------------------------------------------------------------
 
-    def _spared(self, plan: _Plan, gradients: list[Any], policy: str) -> tuple[_Plan, list[Any]]:
-        """Refuse gradients that are not finite, or leave their arrays out of this update."""
+    def _spared(self, plan: _Plan, gradients: list[Array], policy: str) -> tuple[_Plan, list[Array]] | None:
+        """Refuse gradients that are not finite, or leave their arrays out of this update; None leaves all out."""
         bad = [k for k, g in enumerate(gradients) if _checks.first_nonfinite(g) is not None]
         if not bad:
             return plan, gradients
@@ -474,30 +482,25 @@ class Optimizer:
                 _told(plan.leaves[bad[0]].name, gradients[bad[0]]),
                 "look for a division by zero or too large a learning rate; nothing has been changed",
             )
-        kept = [] if policy == "skip_update" else [k for k in range(len(gradients)) if k not in bad]
-        return self._new_plan({plan.leaves[k].name: plan.leaves[k].given for k in kept}), [gradients[k] for k in kept]
+        if policy == "skip_update":
+            return None
+        kept = sorted(set(range(len(gradients))) - set(bad))
+        left = [plan.leaves[k] for k in kept]
+        again = self._new_plan({leaf.name: leaf.w if leaf.number else leaf.given for leaf in left})
+        return again, [gradients[k] for k in kept]
 
-    def _warn(self, plan: _Plan, gradients: list[Any], suspicious: bool) -> None:
-        """One warning for gradients that are not finite, and for 0 / 0 where there is no eps."""
-        if suspicious:
-            for leaf, g in zip(plan.leaves, gradients, strict=True):
-                if _checks.first_nonfinite(g) is not None:
-                    if not self._warned:
-                        self._warned = id(plan)
-                        told = f"step {self._t}: {_told(leaf.name, g)}"
-                        warnings.warn(f"{told}; the parameter follows it", RuntimeWarning, stacklevel=3)
-                    return
-        if self._warned == id(plan):  # another network that shares this optimizer does not end the silence
-            self._warned = 0
-        for part in plan.parts:
-            if part.values.get("eps") == 0:
-                for leaf in part.group.leaves:
-                    index = _checks.first_nonfinite(leaf.w)
-                    if index is not None:
-                        told = f"step {self._t}: params[{leaf.name!r}] is not finite, first at index {index}"
-                        why = "with eps=0 an entry that has never moved is 0 / 0"
-                        warnings.warn(f"{told}; {why}", RuntimeWarning, stacklevel=3)
-                        return
+    def _warn(self, plan: _Plan, gradients: list[Array], suspicious: bool) -> None:
+        """One warning for as long as gradients are not finite, or a parameter is 0 / 0 where there is no eps."""
+        found = _trouble(plan, gradients, suspicious)
+        if found is None:
+            given = self._warned() if self._warned is not None else None
+            # Another network that shares this optimizer does not end the silence.
+            if given is None or any(leaf.given is given for leaf in plan.leaves):
+                self._warned = None
+        elif self._warned is None:
+            leaf, told = found
+            self._warned = _nothing if leaf.number else weakref.ref(leaf.given)
+            warnings.warn(f"step {self._t}: {told}", RuntimeWarning, stacklevel=3)
 
     # What it is doing -------------------------------------------------------------------------------------------------
 
@@ -549,7 +552,7 @@ class Optimizer:
         made = recipe(self._rule(part.values), (), part.group.recipe.eps_inside)
         function, names = rate_function(made, type(self).state_names, type(self).brakes)
         now = _Part(part.group, part.members, part.values, max(0, part.clock - 1))
-        given = dict(zip(part.group.recipe.settings, self._arguments(now, 1.0), strict=True))
+        given = dict(zip(part.group.recipe.settings, self._arguments(now, 1.0, {}), strict=True))
         with np.errstate(all="ignore"):
             rate = function(*leaf.states, *(given[name] for name in names))
         return np.array(np.broadcast_to(rate, leaf.shape), leaf.dtype)
@@ -588,7 +591,7 @@ class Optimizer:
         settings = {**self.settings, **found["settings"]}
         fresh = type(self)(**settings)  # checks every setting before anything is replaced
         self._values, self._overrides = fresh._values, fresh._overrides
-        self._plan, self._stale, self._warned = None, False, 0
+        self._plan, self._stale, self._warned = None, False, None
         self._t, self._clocks = found["t"], found["clocks"]
         self._state = found["state"] if self._t or any(found["state"].values()) else None
 
@@ -647,7 +650,10 @@ class Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         self._keep_clocks()
-        return {**self.__dict__, "_plan": None}
+        return {**self.__dict__, "_plan": None, "_warned": None}
+
+    def __copy__(self) -> Self:
+        return self.__deepcopy__({})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         made = type(self)(**self.settings)
@@ -658,6 +664,8 @@ class Optimizer:
 
 _entries = 0
 _compiler = True
+_looked: dict[tuple[Recipe, str], int] = {}
+"""For each loop that did not lie on disk when it was looked for: the entries updated by then."""
 
 
 def _worth_compiling(size: int, wanted: list[tuple[Recipe, str]]) -> bool:
@@ -678,7 +686,23 @@ def _worth_compiling(size: int, wanted: list[tuple[Recipe, str]]) -> bool:
         except BadInput:
             _compiler = False
         return _compiler
-    return _entries >= COMPILED_IF_CACHED and all(loops.cached(*key) for key in wanted)
+    return _entries >= COMPILED_IF_CACHED and all(map(_on_disk, wanted))
+
+
+def _on_disk(key: tuple[Recipe, str]) -> bool:
+    """Whether a loop lies compiled on disk; looked for again only when the work done has doubled."""
+    from nukarumi.optim.engine import loops  # noqa: PLC0415
+
+    if _entries < 2 * _looked.get(key, 0):
+        return False
+    if loops.cached(*key):
+        return True
+    _looked[key] = _entries
+    return False
+
+
+def _nothing() -> None:
+    """What a weak reference to a number would give."""
 
 
 def _default_threads() -> int:
@@ -690,6 +714,8 @@ def _default_threads() -> int:
 def _fits(plan: _Plan, params: Any) -> bool:
     """Whether these are the plan's parameters, still as they were."""
     leaves = plan.leaves
+    if type(params) is not dict and not isinstance(params, MutableMapping if plan.numbers else Mapping):
+        return False
     if len(params) != len(leaves):
         return False
     for (name, w), leaf in zip(params.items(), leaves, strict=True):
@@ -703,7 +729,14 @@ def _fits(plan: _Plan, params: Any) -> bool:
     return True
 
 
-def _gradients(plan: _Plan, grads: Any) -> list[Any]:
+def _bind(params: Any, leaves: list[Leaf]) -> None:
+    """Bind the parameters that are numbers anew: they cannot change in place."""
+    for leaf in leaves:
+        if leaf.number:
+            params[leaf.name] = leaf.w
+
+
+def _gradients(plan: _Plan, grads: Any, compiled: bool) -> list[Any]:
     """The gradients in the plan's order, checked; those that came last time as they were then."""
     try:
         raw = [grads[name] for name in plan.names]
@@ -721,17 +754,30 @@ def _gradients(plan: _Plan, grads: Any) -> list[Any]:
     admitted: list[Any] = []
     whole = True
     fit: Any
+    # One packed group reads every gradient before it writes; anything else may write what a gradient still needs.
+    careful = compiled or plan.size >= TOY or len(plan.parts) > 1
     for leaf, g in zip(plan.leaves, raw, strict=True):
         if type(g) is np.ndarray and g.dtype is leaf.dtype and g.shape == leaf.shape:
             fit = g
         else:
             fit = _checks.admit(leaf.name, g, leaf.shape)
-        if plan.size >= TOY and isinstance(fit, np.ndarray) and _overlaps(plan.spans, fit):
+        if careful and _overlaps(plan.spans, fit):
             fit, whole = fit.copy(), False
         admitted.append(fit)
-    held = whole and sum(getattr(g, "nbytes", HELD) for g in admitted) <= HELD
+    held = whole and sum(g.nbytes for g in admitted) <= HELD
     plan.raw, plan.gradients = (raw, admitted) if held else ([], [])
     return admitted
+
+
+def _spans(arrays: list[Array]) -> list[tuple[int, int]]:
+    """The stretches of memory that these arrays lie in, sorted and apart."""
+    spans: list[tuple[int, int]] = []
+    for low, high in sorted(map(np.lib.array_utils.byte_bounds, arrays)):
+        if spans and low < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(high, spans[-1][1]))
+        else:
+            spans.append((low, high))
+    return spans
 
 
 def _overlaps(spans: list[tuple[int, int]], g: Array) -> bool:
@@ -742,8 +788,26 @@ def _overlaps(spans: list[tuple[int, int]], g: Array) -> bool:
     return (place < len(spans) and spans[place][0] < high) or (place > 0 and spans[place - 1][1] > low)
 
 
+def _trouble(plan: _Plan, gradients: list[Array], suspicious: bool) -> tuple[Leaf, str] | None:
+    """What is to be warned of after an update, and the parameter that it is about."""
+    if suspicious:
+        for leaf, g in zip(plan.leaves, gradients, strict=True):
+            if _checks.first_nonfinite(g) is not None:
+                return leaf, f"{_told(leaf.name, g)}; the parameter follows it"
+    for leaf in (leaf for part in plan.bare for leaf in part.group.leaves):
+        index = _checks.first_nonfinite(leaf.w)
+        if index is not None:
+            why = "with eps=0 an entry that has never moved is 0 / 0"
+            return leaf, f"params[{leaf.name!r}] is not finite, first{_place(index)}; {why}"
+    return None
+
+
 def _told(name: Any, g: Any) -> str:
     index = _checks.first_nonfinite(g) or ()
     value = np.asarray(g)[index]
-    place = f" at index {index[0] if len(index) == 1 else index}" if index else ""
-    return f"grads[{name!r}] is {value}{place}"
+    return f"grads[{name!r}] is {value}{_place(index)}"
+
+
+def _place(index: tuple[int, ...]) -> str:
+    """Where in an array, in words; nothing for an array without axes."""
+    return f" at index {index[0] if len(index) == 1 else index}" if index else ""

@@ -92,7 +92,7 @@ def from_file(path: str | os.PathLike[str], cls: type[Optimizer], settings: Mapp
             letter, _, name = key.partition(":")
             state[letter][name] = array
         found = {"optimizer": told["optimizer"], "t": told["t"], "clocks": told["clocks"], "state": state}
-        functions, kept = told["functions"], told["settings"]
+        functions, kept = [str(name) for name in told["functions"]], dict(told["settings"])
     except BadInput:
         raise
     except FileNotFoundError:
@@ -133,16 +133,14 @@ def checked(cls: type[Optimizer], state: Mapping[str, Any]) -> dict[str, Any]:
             "pass the dict from state_dict()",
         )
     _same_optimizer(cls, state["optimizer"])
-    t, clocks, arrays = state["t"], state["clocks"], state["state"]
-    whole = isinstance(t, int) and not isinstance(t, bool) and t >= 0
-    if not whole or not isinstance(clocks, Mapping) or not all(isinstance(c, int) and c >= 0 for c in clocks.values()):
-        raise BadInput(
-            "steps and clocks must be whole numbers >= 0", f"t={t!r}, clocks={clocks!r:.80}", "save it again"
-        )
-    if not isinstance(arrays, Mapping) or (arrays and set(arrays) != set(cls.state_names)):
+    settings, t, clocks = _counts(state)
+    arrays = state["state"]
+    if not isinstance(arrays, Mapping) or not all(isinstance(named, Mapping) for named in arrays.values()):
+        raise BadType("a state must map letters to names to arrays", f"{arrays!r:.80}", "save it again")
+    if set(arrays) != set(cls.state_names) and (arrays or t):
         raise BadInput(
             f"the state of {cls.__name__} must have the letters {', '.join(cls.state_names) or 'none'}",
-            f"{sorted(arrays) if isinstance(arrays, Mapping) else arrays!r}",
+            f"{', '.join(map(repr, arrays)) or 'none'}, at step {t}",
             "save it again",
         )
     found: dict[str, dict[Any, Any]] = {letter: {} for letter in cls.state_names}
@@ -163,4 +161,30 @@ def checked(cls: type[Optimizer], state: Mapping[str, Any]) -> dict[str, Any]:
                     "load the state that save() wrote; this one has been changed",
                 )
             found[letter][name] = array.copy()
-    return {"settings": dict(state["settings"]), "t": t, "clocks": dict(clocks), "state": found}
+    if "t" in cls.rule.__annotations__:
+        for name in found[cls.state_names[0]]:
+            if not clocks.get(name):
+                raise BadInput(
+                    f"every parameter of {cls.__name__} must have its own count of updates",
+                    f"none for {name!r}",
+                    "save it again",
+                )
+    return {"settings": settings, "t": t, "clocks": clocks, "state": found}
+
+
+def _counts(state: Mapping[str, Any]) -> tuple[dict[str, Any], int, dict[Any, int]]:
+    """The settings, steps and clocks of a ``state_dict``, or a refusal."""
+    settings, t, clocks = state["settings"], state["t"], state["clocks"]
+    if not isinstance(settings, Mapping) or not all(isinstance(name, str) for name in settings):
+        raise BadType("the settings of a state must map names to values", f"{settings!r:.80}", "save it again")
+    if not _whole(t) or not isinstance(clocks, Mapping) or not all(_whole(c) and c <= t for c in clocks.values()):
+        raise BadInput(
+            "steps and clocks must be whole numbers >= 0, and no clock ahead of the steps",
+            f"t={t!r}, clocks={clocks!r:.80}",
+            "save it again",
+        )
+    return dict(settings), t, dict(clocks)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nukarumi._errors import BadInput
 from nukarumi.trail.reading import cosine, read_array, sample
 from nukarumi.trail.record import Trail
 
@@ -37,7 +38,13 @@ class Steps(Protocol):
         ...
 
     def effective_lr(self, name: str) -> Any:
-        """The learning rate that each entry of a parameter got in the last update."""
+        """The learning rate that each entry of a parameter got in the last update.
+
+        Raises
+        ------
+        BadInput
+            If the last update left this parameter out.
+        """
         ...
 
 
@@ -131,6 +138,13 @@ class Recorder:
             else:
                 np.copyto(kept, array)
 
+    def _rate(self, name: str) -> Any:
+        """The effective learning rate, or None for an array that the update left out (``on_nonfinite="skip"``)."""
+        try:
+            return self.optimizer.effective_lr(name)
+        except BadInput:
+            return None
+
     def after(self, params: Mapping[str, Any], grads: Mapping[str, Any], loss: float) -> None:
         """Measure what the update did and append the row of step ``self.step``."""
         trail = self.trail
@@ -145,7 +159,7 @@ class Recorder:
                 if arrays is not None and name in arrays:
                     states[state] = arrays[name]
             readings[name] = reading = read_array(
-                before, params[name], grads[name], states, self.optimizer.effective_lr(name),
+                before, params[name], grads[name], states, self._rate(name),
                 values=before.size <= trail.small,
             )  # fmt: skip
             if name in self._samples and self._sampled == self.step - 1:

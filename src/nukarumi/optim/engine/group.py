@@ -116,8 +116,8 @@ class Group:
             self._views.append((leaf, self._w[start:stop].reshape(leaf.shape)))
             start = stop
 
-    def numpy(self, gradients: Sequence[Any], settings: Sequence[float], quiet: bool) -> bool:
-        """One update by NumPy.
+    def numpy(self, gradients: Sequence[Array], settings: Sequence[float]) -> bool:
+        """One update by NumPy; the caller silences its floating-point warnings.
 
         Parameters
         ----------
@@ -125,8 +125,6 @@ class Group:
             One for each leaf, of its shape.
         settings
             In the order of the recipe.
-        quiet
-            Whether NumPy's own floating-point warnings are silenced (they are where gradients are not finite).
 
         Returns
         -------
@@ -137,20 +135,14 @@ class Group:
             np.concatenate([gradients[k] for k in self._packed], None, self._g, casting="unsafe")
             np.concatenate([leaf.w for leaf, _ in self._views], None, self._w, casting="unsafe")
             suspicious = not _finite_square(self._g)
-            if suspicious or quiet:
-                with np.errstate(all="ignore"):
-                    self._compute(self._w, self._g, self._states, settings)
-            else:
-                self._compute(self._w, self._g, self._states, settings)
+            self._compute(self._w, self._g, self._states, settings)
             for leaf, view in self._views:
                 if leaf.number is None:
                     leaf.w[...] = view
                 else:
                     leaf.w = leaf.number(view)
-        if self._loose:
-            with np.errstate(all="ignore"):
-                for k in self._loose:
-                    suspicious |= self._blocks(self.leaves[k], gradients[k], settings)
+        for k in self._loose:
+            suspicious |= self._blocks(self.leaves[k], gradients[k], settings)
         return suspicious
 
     def _compute(self, w: Array, g: Array, states: Sequence[Array], settings: Sequence[float]) -> None:
@@ -255,7 +247,7 @@ class Group:
             addresses = np.fromiter((_address(gradients[k]) for k in direct), np.int64, len(direct))
             assert self._table is not None
             self._table[:, 2] = addresses[self._owner] + self._offset
-        small = sum(getattr(g, "nbytes", 0) for g in gradients) <= HELD
+        small = sum(g.nbytes for g in gradients) <= HELD
         self._held = list(gradients) if small else None
 
     def _chunks(self, direct: list[int]) -> None:

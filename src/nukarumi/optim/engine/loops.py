@@ -121,6 +121,16 @@ _loops: dict[tuple[Recipe, str], Loop] = {}
 _building = threading.RLock()
 
 
+def _after_fork() -> None:
+    """A child must not wait for a thread that only its parent has."""
+    global _building  # noqa: PLW0603
+    _building = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def loop(recipe: Recipe, dtype: str) -> Loop:
     """The compiled loop of a recipe: from memory, else from the user's folder, else compiled now.
 

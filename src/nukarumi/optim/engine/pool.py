@@ -17,6 +17,8 @@ __all__ = ["default_threads", "run"]
 
 _calls: queue.SimpleQueue[tuple[Callable[..., None], tuple[int, ...], object]] = queue.SimpleQueue()
 _helpers = 0
+_MOST = 256
+"""Helpers of at most so many: no processor has use for more, and a slip of the finger must not start a million."""
 _growing = threading.Lock()
 
 
@@ -52,8 +54,9 @@ def run(start: Callable[..., None], chunks: int, count: int, constants: int, thr
     """
     counters = np.zeros(3, np.int64)
     addresses = (chunks, count, constants, counters.ctypes.data)
-    _grow(threads - 1)
-    for _ in range(min(threads, count) - 1):
+    helpers = min(threads - 1, count - 1, _MOST)
+    _grow(helpers)
+    for _ in range(min(helpers, _helpers)):
         _calls.put((start, addresses, (counters, keep)))
     start(*addresses)
     while counters[DONE] < count:  # another thread is in its last chunk: some microseconds
@@ -62,11 +65,15 @@ def run(start: Callable[..., None], chunks: int, count: int, constants: int, thr
 
 
 def _grow(wanted: int) -> None:
+    """See to it that there are so many helpers, if there can be."""
     global _helpers  # noqa: PLW0603
     if _helpers < wanted:
         with _growing:
             while _helpers < wanted:
-                threading.Thread(target=_help, name=f"nukarumi-{_helpers + 1}", daemon=True).start()
+                try:
+                    threading.Thread(target=_help, name=f"nukarumi-{_helpers + 1}", daemon=True).start()
+                except RuntimeError:  # no more threads to be had, or the interpreter is closing: go on with fewer
+                    return
                 _helpers += 1
 
 
