@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="store_true", help="print the version and end")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     _add_race(commands)
+    commands.add_parser("check", add_help=False, help="mark a learner's own optimizer class, and name its mistake")
     commands.add_parser("bench", add_help=False, help="measure this machine, side by side with what else is installed")
     return top
 
@@ -142,6 +143,10 @@ def _run(words: list[str]) -> int:
         from nukarumi.bench import main as bench  # noqa: PLC0415
 
         return bench(words[1:])
+    if words[:1] == ["check"]:
+        from nukarumi.lessons.marker.shell import main as check  # noqa: PLC0415
+
+        return check(words[1:])
     top = parser()
     try:
         chosen = top.parse_args(words)
