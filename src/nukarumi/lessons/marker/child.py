@@ -7,6 +7,7 @@ it saw is judged by the process that started it, which reads those lines as data
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import inspect
 import json
@@ -42,10 +43,8 @@ def main(job_file: str, descriptor: int) -> None:
         for probe in job["probes"]:
             _walk(np, made, probe, job, tell)
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(Exception):  # a learner may have closed or replaced it
             stream.flush()
-        except Exception:  # noqa: BLE001, S110, RUF100  (a learner may have closed or replaced it)
-            pass
     tell({"event": "done", "files": sorted(os.listdir("."))[:5]})
     os._exit(0)
 
@@ -79,8 +78,8 @@ def _limit(seconds: float, memory: int) -> None:
     ):
         try:
             hard = resource.getrlimit(what)[1]
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(what, (value, value))
+            most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(what, (most, most))
         except (ValueError, OSError):  # a system that does not know this limit
             continue
 
@@ -258,7 +257,7 @@ def _raised(error: BaseException, where: str, job: dict[str, Any]) -> dict[str, 
                 inside = False
         if isinstance(error, SyntaxError) and error.filename in files:
             line = error.lineno
-    except Exception:  # noqa: BLE001, S110, RUF100  (an exception may be as broken as the code that raised it)
+    except Exception:  # an exception may be as broken as the code that raised it
         pass
     try:
         words = _cut(str(error), 200)

@@ -163,16 +163,16 @@ def settings_of(
     """
     base = {name: value for name, value in dialect.settings.items() if name != "lr"}
     choices: dict[str, list[float]] = {}
-    for name in base:
+    for name, usual in base.items():
         told = _declared(name, declared)
         if told is not None:
             choices[name] = [told]
         elif name == "eps":
             own = [value for value in numbers if 0 < value <= 1e-3]
-            choices[name] = [base[name], *own, *(EPS if wide or not own else ())]
+            choices[name] = [usual, *own, *(EPS if wide or not own else ())]
         else:
             own = [value for value in numbers if 0 < value < 1]
-            choices[name] = [base[name], *own, *(1 - value for value in own)][:7]
+            choices[name] = [usual, *own, *(1 - value for value in own)][:7]
     names = list(choices)
     unique = [list(dict.fromkeys(choices[name])) for name in names]
     return [dict(zip(names, values, strict=True)) for values in itertools.islice(itertools.product(*unique), 60)]

@@ -1,10 +1,10 @@
-"""From what was seen of a class to its mark: could it run, what does it walk like, and how does it treat its arguments."""
+"""From what was seen of a class to its mark: can it run, what does it walk like, how does it treat its arguments."""
 
 from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,16 @@ class _Marking:
             told = raised.get("kind") == "TypeError" and not raised.get("inside")
             sentence = Sentence.INIT_SIGNATURE if told else Sentence.INIT_RAISED
             return self._broken(Said(sentence, {"error": error}, *at), *self._why(raised))
+        elsewhere = self._elsewhere(error, at)
+        if elsewhere:
+            return elsewhere
+        if raised.get("kind") == "TypeError" and not raised.get("inside"):
+            return self._broken(Said(Sentence.UPDATE_SIGNATURE, {"error": error}, *self._at("", self._update_line())))
+        fields = {"error": error, "step": raised.get("step")}
+        return self._broken(Said(Sentence.UPDATE_RAISED, fields, *at), *self._why(raised))
+
+    def _elsewhere(self, error: str, at: tuple[int | None, str]) -> Mark | None:
+        """A class that raises on the main probe may walk on a simpler one, and show its mistake there."""
         for name in ("same", FLOATS):
             other = Walked.read(self.seen.probe(name) or {})
             if other is None:
@@ -133,10 +143,7 @@ class _Marking:
             wrong = None if right else self._wrong(other, self._kinds())
             if wrong:
                 return self._mistaken(wrong[0], wrong[1], [])
-        if raised.get("kind") == "TypeError" and not raised.get("inside"):
-            return self._broken(Said(Sentence.UPDATE_SIGNATURE, {"error": error}, *self._at("", self._update_line())))
-        fields = {"error": error, "step": raised.get("step")}
-        return self._broken(Said(Sentence.UPDATE_RAISED, fields, *at), *self._why(raised))
+        return None
 
     def _why(self, raised: dict[str, Any]) -> list[Said]:
         """What is behind an exception that learners meet often."""
@@ -151,7 +158,7 @@ class _Marking:
             (kind == "EOFError", Sentence.INPUT),
         ]
         said = [Said(sentence) for fits, sentence in known if fits]
-        if kind == "MemoryError" or kind == "_ArrayMemoryError":
+        if kind in {"MemoryError", "_ArrayMemoryError"}:
             said.append(Said(Sentence.MEMORY, {"limit": f"{self.memory / (1 << 30):.3g} GiB"}))
         if kind in ("SystemExit", "KeyboardInterrupt"):
             said.append(Said(Sentence.EXITS, {"error": kind}))
@@ -196,32 +203,47 @@ class _Marking:
         others = [kind for kind in self._kinds() if kind not in first]
         right = self._right(walked, first)
         if right:
-            return self._good(*right, walked, treatment)
-        wrong = self._wrong(walked, first)
-        if wrong:
-            return self._mistaken(*wrong, treatment)
-        other = self._right(walked, others)
-        if other:
-            kind = other[0].dialect.kind
-            said = [Said(Sentence.ANOTHER_KIND, {"named": self.named, "kind": kind}), *(each for _, each in treatment)]
-            names = ("another_kind", *(name for name, _ in treatment))
-            return self._mark(Level.MISTAKE, kind, names, said, agreed=other[1].steps)
-        for kind in first:
+            return self._good(*right, treatment)
+        searches: list[Callable[[], Mark | None]] = [
+            lambda: self._as_wrong(walked, first, treatment),
+            lambda: self._as_another(walked, others, treatment),
+            lambda: self._as_single(walked, first, treatment),
+            lambda: self._as_two(walked, treatment),
+            lambda: self._as_wrong(walked, others, treatment),
+        ]
+        found = next((mark for mark in (search() for search in searches) if mark), None)
+        return found or self._different(walked, first, treatment)
+
+    def _as_wrong(self, walked: Walked, kinds: Sequence[str], treatment: list[tuple[str, Said]]) -> Mark | None:
+        wrong = self._wrong(walked, kinds)
+        return self._mistaken(*wrong, treatment) if wrong else None
+
+    def _as_another(self, walked: Walked, kinds: Sequence[str], treatment: list[tuple[str, Said]]) -> Mark | None:
+        other = self._right(walked, kinds)
+        if not other:
+            return None
+        kind = other[0].dialect.kind
+        said = [Said(Sentence.ANOTHER_KIND, {"named": self.named, "kind": kind}), *(each for _, each in treatment)]
+        names = ("another_kind", *(name for name, _ in treatment))
+        return self._mark(Level.MISTAKE, kind, names, said, agreed=other[1].steps)
+
+    def _as_single(self, walked: Walked, kinds: Sequence[str], treatment: list[tuple[str, Said]]) -> Mark | None:
+        for kind in kinds:
             for model in comparing.right_ones(kind, self.declared, self.numbers):
                 loose = agreement(model, walked, comparing.SINGLE_CLOSE, comparing.SINGLE_TINY)
                 if loose.ok:
-                    return self._good(model, loose, walked, treatment)
+                    return self._good(model, loose, treatment)
+        return None
+
+    def _as_two(self, walked: Walked, treatment: list[tuple[str, Said]]) -> Mark | None:
         if self.named:
             for model, second in comparing.like_two(self.named, self.declared, self.numbers):
                 found = agreement(model, walked)
                 if found.ok:
                     return self._mistaken(model, found, treatment, second)
-        wrong = self._wrong(walked, others)
-        if wrong:
-            return self._mistaken(*wrong, treatment)
-        return self._different(walked, first, treatment)
+        return None
 
-    def _good(self, model: Model, found: Agreement, walked: Walked, treatment: list[tuple[str, Said]]) -> Mark:
+    def _good(self, model: Model, found: Agreement, treatment: list[tuple[str, Said]]) -> Mark:
         dialect, kind = model.dialect, model.dialect.kind
         same = [
             each
@@ -265,11 +287,11 @@ class _Marking:
         names = [name, *([second] if second else []), *(each for each, _ in treatment)]
         if name == "eps_inside_root" and not second:
             inside = tuple(each.library for each in dialects(kind) if "+ eps)" in str(each.line.lines[-1]))
-            fields = {"libraries": _pair(inside) if inside else ("optax's eps_root", "optax の eps_root")}
-            said = [Said(Sentence.EPS_INSIDE, fields, *at), *(each for _, each in treatment)]
+            where = {"libraries": _pair(inside) if inside else ("optax's eps_root", "optax の eps_root")}
+            said = [Said(Sentence.EPS_INSIDE, where, *at), *(each for _, each in treatment)]
             level = Level.MISTAKE if treatment else Level.CONVENTION
             return self._mark(level, kind, tuple(names[1:]), said, inside or ("optax",), found.steps)
-        fields = {"kind": kind, "mistake": MISTAKES[name]}
+        fields: dict[str, Any] = {"kind": kind, "mistake": MISTAKES[name]}
         sentence = Sentence.LIKE_MISTAKE
         if second:
             fields["second"], sentence = MISTAKES[second], Sentence.TWO_MISTAKES
@@ -323,7 +345,7 @@ class _Marking:
                         return [Said(Sentence.STATE_DIFFERS, {"attribute": letter, "step": now + 1}, *at)]
         return [Said(Sentence.STATE_AGREES, {"attribute": agrees}, *self._at("step"))] if agrees else []
 
-    # How does it treat its arguments, and what else is there to say? ------------------------------------------------------
+    # How does it treat its arguments, and what else is there to say? --------------------------------------------------
 
     def _treatment(self) -> list[tuple[str, Said]]:
         main, again = self.seen.probe(ARRAYS) or {}, self.seen.probe("again") or {}

@@ -1,6 +1,6 @@
 """What a class is compared with: every rule, in every library's dialect, right and with one mistake, as a walker.
 
-The formulas are those of ``rules.py``, changed by `nukarumi.translate.mutations`; nothing is written down a second time.
+The formulas are those of ``rules.py``, changed by `nukarumi.translate.mutations`; nothing is written down twice.
 Mistakes that are not in the formula but around it (where a state starts, who shares it, which clock counts, which
 parameter is moved) are a `Way` of walking a rule.
 """
@@ -136,7 +136,11 @@ MORE: tuple[Mutation, ...] = (
     Mutation(
         "step_twice",
         "The step is made twice in one update.",
-        ((put("w", "w - A", "w - A - A"),), (put("w", "w + A - B", "w + 2 * (A - B)"),), (put("w", "w + A", "w + A + A"),)),
+        (
+            (put("w", "w - A", "w - A - A"),),
+            (put("w", "w + A - B", "w + 2 * (A - B)"),),
+            (put("w", "w + A", "w + A + A"),),
+        ),
     ),
     Mutation(
         "gradient_halved",

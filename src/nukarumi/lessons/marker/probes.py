@@ -90,7 +90,7 @@ def probes() -> tuple[Probe, ...]:
     grads = _gradients(dice, shapes, 10)
     main = Probe(ARRAYS, params, grads, lr_step=8, states=True)
     again = Probe("again", params, grads, lr_step=8)
-    pair = {"p": (3,), "q": (3,)}
+    pair: dict[str, tuple[int, ...]] = {"p": (3,), "q": (3,)}
     same = Probe("same", {name: dice.normal(size=shape) for name, shape in pair.items()}, _gradients(dice, pair, 6))
     slopes = dice.normal(size=(6, 2)) * np.array([0.5, 4.0])
     floats = Probe(FLOATS, {"x": -7.0, "y": 2.0}, [{"x": float(x), "y": float(y)} for x, y in slopes])

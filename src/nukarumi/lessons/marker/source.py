@@ -108,7 +108,8 @@ def of_file(path: str | Path, name: str | None = None) -> Source:
         classes = _classes(text)
         if len(classes) != 1:
             raise BadInput(
-                "the file must have one class, or the class must be named", f"{path} with {', '.join(classes) or 'none'}",
+                "the file must have one class, or the class must be named",
+                f"{path} with {', '.join(classes) or 'none'}",
                 f"pass {path}:{classes[0] if classes else 'Adagrad'}",
             )  # fmt: skip
         source = Source(classes[0], source.pieces, source.folders)

@@ -145,10 +145,10 @@ class Sentence(Enum):
         "クラスの名前は {named} ですが、{kind} とまったく同じ動きをします。",
     )
     REBOUND = (
-        "It creates new arrays instead of changing params in place: the numbers are right, but a network that holds the "
-        "old arrays stays untrained. Write params[key] -= ... .",
-        "params の配列をその場で変えず、新しい配列を作っています。数値は正しくても、元の配列を持っている"
-        "ネットワークは学習しません。params[key] -= ... と書きましょう。",
+        ("It creates new arrays instead of changing params in place: the numbers are right, but a network that holds "
+        "the old arrays stays untrained. Write params[key] -= ... ."),
+        ("params の配列をその場で変えず、新しい配列を作っています。数値は正しくても、元の配列を持っている"
+        "ネットワークは学習しません。params[key] -= ... と書きましょう。"),
     )  # fmt: skip
     RETURNED = (
         "It returns new parameters and leaves params as they were: update must change params in place.",
@@ -163,10 +163,10 @@ class Sentence(Enum):
         "update の引数の順番が逆です。update(params, grads) でなければなりません。",
     )
     OBJECTS_SHARE = (
-        "A second object of the class walks otherwise than the first: state is kept in the class, in a default argument "
-        "or in a global, where all objects share it. Keep it in self.",
-        "同じクラスの2つ目のオブジェクトが、1つ目と違う動きをします。状態がクラスや既定の引数、"
-        "グローバル変数にあり、全部で共有されています。self に置きましょう。",
+        ("A second object of the class walks otherwise than the first: state is kept in the class, in a default "
+        "argument or in a global, where all objects share it. Keep it in self."),
+        ("同じクラスの2つ目のオブジェクトが、1つ目と違う動きをします。状態がクラスや既定の引数、"
+        "グローバル変数にあり、全部で共有されています。self に置きましょう。"),
     )  # fmt: skip
     FLOATS_ONLY = (
         "It works on plain numbers only: with arrays it raises {error}. Use NumPy's functions (np.sqrt), not math's.",
@@ -174,10 +174,10 @@ class Sentence(Enum):
     )
     # Different
     DIFFERS = (
-        "It walks otherwise than {kind}, and like no mistake that is known here. The first difference is in step {step}, "
-        "params[{name!r}]{index}: {expected} expected, {got} got (gradient there: {gradient}).",
-        "{kind} とは違う動きで、知られているどの間違いとも一致しません。最初の違いは {step} 歩目の "
-        "params[{name!r}]{index} です。期待 {expected}、実際 {got}（そこでの勾配 {gradient}）。",
+        ("It walks otherwise than {kind}, and like no mistake known here. The first difference is in step {step}, "
+        "params[{name!r}]{index}: {expected} expected, {got} got (gradient there: {gradient})."),
+        ("{kind} とは違う動きで、知られているどの間違いとも一致しません。最初の違いは {step} 歩目の "
+        "params[{name!r}]{index} です。期待 {expected}、実際 {got}（そこでの勾配 {gradient}）。"),
     )  # fmt: skip
     STATE_AGREES = (
         "self.{attribute} is still right there, so look at the step itself.",
@@ -225,10 +225,10 @@ class Sentence(Enum):
         "{step} 歩目の update で {error} が起きます。",
     )
     INTEGER_STATE = (
-        "Integers cannot take up fractions: a state is made as an integer array. Leave out dtype=int, or write "
-        "np.zeros_like(params[key]).",
-        "整数の配列に小数は入りません。状態を整数の配列で作っています。dtype=int をやめるか、"
-        "np.zeros_like(params[key]) と書きましょう。",
+        ("Integers cannot take up fractions: a state is made as an integer array. Leave out dtype=int, or write "
+        "np.zeros_like(params[key])."),
+        ("整数の配列に小数は入りません。状態を整数の配列で作っています。dtype=int をやめるか、"
+        "np.zeros_like(params[key]) と書きましょう。"),
     )  # fmt: skip
     SHAPES = (
         "Two shapes do not fit: each parameter needs a state of its own, of its own shape.",
@@ -260,8 +260,8 @@ class Sentence(Enum):
     )
     HUNG_IMPORT = (
         "Reading the file did not end within {seconds:g} s: put what trains under if __name__ == '__main__'.",
-        "ファイルの読み込みが {seconds:g} 秒以内に終わりませんでした。学習のコードは "
-        "if __name__ == '__main__' の下に置きましょう。",
+        ("ファイルの読み込みが {seconds:g} 秒以内に終わりませんでした。学習のコードは "
+        "if __name__ == '__main__' の下に置きましょう。"),
     )  # fmt: skip
     EXITS = (
         "It ends the whole program ({error}): an optimizer must only move parameters.",
