@@ -87,15 +87,12 @@ def line_of(tree: ast.ClassDef | None, place: str) -> int | None:
         found = [node.lineno for node in _statements(moving) if _is_clock(node)]
         found = found or [node.lineno for node in _statements(start) if _is_clock(node)]
     elif what == "loop":
-        stops = [n for each in moving for n in ast.walk(each) if isinstance(n, (ast.Return, ast.Break, ast.Continue))]
-        loops = [n for each in moving for n in ast.walk(each) if isinstance(n, ast.For)]
-        found = [node.lineno for node in (*stops, *loops)]
+        inside = [node for each in moving for node in ast.walk(each)]
+        found = [node.lineno for node in inside if isinstance(node, (ast.Return, ast.Break, ast.Continue))]
+        found += [node.lineno for node in inside if isinstance(node, ast.For)]
     elif what == "class":
-        shared = [
-            node for node in tree.body if isinstance(node, (ast.Assign, ast.AnnAssign)) and _container(node.value)
-        ]
-        defaults = [each for node in start for each in node.args.defaults if _container(each)]
-        found = [node.lineno for node in (*shared, *defaults)]
+        found = [n.lineno for n in tree.body if isinstance(n, (ast.Assign, ast.AnnAssign)) and _container(n.value)]
+        found += [each.lineno for node in start for each in node.args.defaults if _container(each)]
     return found[0] if found and what in ("loop", "class", "lr") else (found[-1] if found else None)
 
 
@@ -106,7 +103,7 @@ def literals(tree: ast.ClassDef | None) -> tuple[float, ...]:
     numbers = [
         (node.lineno, node.col_offset, float(node.value))
         for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and abs(node.value) < 1e9
+        if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and abs(node.value) < 1e9
     ]
     return tuple(dict.fromkeys(value for _, _, value in sorted(numbers)))
 

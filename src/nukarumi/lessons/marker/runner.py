@@ -1,9 +1,9 @@
 """Runs a learner's class in an interpreter of its own, and brings back what was seen of it.
 
 The learner's code is never imported here. It gets an empty folder to work in, no input, a time limit, a limit on memory
-and on the size of files, and the start of whatever it prints is kept. When it is over, its whole process group is ended,
-so a thread or a process that it started does not outlive it. This keeps mistakes from doing harm; it is no prison for
-code that means harm.
+and on the size of files, and the start of whatever it prints is kept. When it is over, its whole process group is
+ended, so a thread or a process that it started does not outlive it. This keeps mistakes from doing harm; it is no
+prison for code that means harm.
 """
 
 from __future__ import annotations
@@ -127,53 +127,67 @@ def _watch(job: Path, work: Path, seconds: float, files: set[str]) -> Seen:
         raise
     finally:
         os.close(report_end)
-    told, printed, printed_bytes = bytearray(), bytearray(), 0
-    deadline, ready, late = time.monotonic() + START, False, False
-    assert process.stdout is not None  # noqa: S101, RUF100  (it is a pipe)
+    heard = _Heard(report, time.monotonic() + START)
     try:
-        with selectors.DefaultSelector() as selector:
-            selector.register(report, selectors.EVENT_READ)
-            selector.register(process.stdout, selectors.EVENT_READ)
-            while True:
-                left = deadline - time.monotonic()
-                if left <= 0 or len(told) > MOST:
-                    late = True
-                    break
-                over = process.poll() is not None
-                found = selector.select(0 if over else min(left, 0.1))
-                if over and not found:
-                    break  # what is still open belongs to processes that it left behind
-                for key, _ in found:
-                    block = os.read(key.fd, 1 << 16)
-                    if not block:
-                        selector.unregister(key.fileobj)
-                    elif key.fd == report:
-                        told += block
-                        if not ready and b"\n" in told:
-                            ready, deadline = True, time.monotonic() + seconds + 2
-                    else:
-                        printed_bytes += len(block)
-                        printed += block[: max(0, 4 * KEPT - len(printed))]
-                if not selector.get_map():
-                    break
-        if not late:
-            try:
-                process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                late = True
+        late = _listen(process, heard, seconds)
     finally:
         _end(process)
-        process.stdout.close()
         os.close(report)
-    if not ready:
+    if not heard.ready:
         raise BadInput("the interpreter that runs the class must start", f"exit code {process.returncode}", "try again")
-    seen = _read(bytes(told), files)
-    seen.hung |= late
+    seen = _read(bytes(heard.told), files)
     seen.code = process.returncode
-    if seen.code == -signal.SIGXCPU:
-        seen.hung = True
-    seen.printed, seen.printed_bytes = printed.decode("utf-8", "replace")[:KEPT], printed_bytes
+    seen.hung |= late or seen.code == -signal.SIGXCPU
+    seen.printed, seen.printed_bytes = heard.printed.decode("utf-8", "replace")[:KEPT], heard.printed_bytes
     return seen
+
+
+@dataclass
+class _Heard:
+    """What has come from the child so far, and until when it may go on."""
+
+    report: int
+    deadline: float
+    ready: bool = False
+    told: bytearray = field(default_factory=bytearray)
+    printed: bytearray = field(default_factory=bytearray)
+    printed_bytes: int = 0
+
+    def take(self, descriptor: int, block: bytes, seconds: float) -> None:
+        """Keep a block of the report, or the start of what is printed."""
+        if descriptor != self.report:
+            self.printed_bytes += len(block)
+            self.printed += block[: max(0, 4 * KEPT - len(self.printed))]
+            return
+        self.told += block
+        if not self.ready and b"\n" in self.told:
+            self.ready, self.deadline = True, time.monotonic() + seconds + 2
+
+
+def _listen(process: subprocess.Popen[bytes], heard: _Heard, seconds: float) -> bool:
+    """Hear the child until it is over; whether it had to be stopped because its time was up."""
+    with selectors.DefaultSelector() as selector, process.stdout or open(os.devnull, "rb") as printed:
+        selector.register(heard.report, selectors.EVENT_READ)
+        selector.register(printed, selectors.EVENT_READ)
+        while selector.get_map():
+            left = heard.deadline - time.monotonic()
+            if left <= 0 or len(heard.told) > MOST:
+                return True
+            over = process.poll() is not None
+            found = selector.select(0 if over else min(left, 0.1))
+            if over and not found:
+                return False  # what is still open belongs to processes that it left behind
+            for key, _ in found:
+                block = os.read(key.fd, 1 << 16)
+                if block:
+                    heard.take(key.fd, block, seconds)
+                else:
+                    selector.unregister(key.fileobj)
+    try:
+        process.wait(max(0.0, heard.deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return True
+    return False
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
