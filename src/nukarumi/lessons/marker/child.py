@@ -151,8 +151,9 @@ def _walk(np: Any, made: Any, probe: dict[str, Any], job: dict[str, Any], tell: 
             for name, late in probe.get("late", {}).get(str(step), {}).items():
                 params[name] = _value(np, late)
             if step == probe["lr_step"] and seen["lr_given"] and _same(optimizer, seen["lr_given"], probe["lr"]):
-                setattr(optimizer, seen["lr_given"], probe["lr_then"])
-                notes["lr_changed"] = True
+                with contextlib.suppress(AttributeError):  # a property without a setter
+                    setattr(optimizer, seen["lr_given"], probe["lr_then"])
+                    notes["lr_changed"] = True
             grads = {name: _value(np, each) for name, each in given.items()}
             held, copies = dict(params), {name: np.array(each) for name, each in grads.items()}
             before = {name: np.array(each) for name, each in params.items()}

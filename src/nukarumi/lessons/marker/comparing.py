@@ -53,6 +53,11 @@ class Walked:
     steps: list[dict[str, npt.NDArray[np.float64]]]
     lr_changed: bool
 
+    @property
+    def tells(self) -> bool:
+        """Whether it ends with numbers: where all is NaN, anything may have happened."""
+        return any(bool(np.isfinite(each).any()) for each in self.steps[-1].values())
+
     @classmethod
     def read(cls, seen: dict[str, Any]) -> Walked | None:
         """What the child told; None if it is not whole."""
@@ -244,12 +249,12 @@ def like_two(kind: str, declared: dict[str, Any], numbers: tuple[float, ...]) ->
     settings = settings_of(dialect, declared, numbers, wide=False)[0]
     by_name = {each.id: each for each in MUTATIONS}
     common = [(name, line) for name, line in mistakes(dialect) if name in COMMON]
-    for name, line in common:
-        for model in _ways(dialect, line, settings, declared, numbers, name):
-            yield model, model.way.id
     for (name, line), (second, _) in itertools.combinations(common, 2):
         if by_name[second].applies(line):
             yield Model(dialect, by_name[second].rewrite(line), settings, RIGHT, name), second
+    for name, line in common:
+        for model in _ways(dialect, line, settings, declared, numbers, name):
+            yield model, model.way.id
 
 
 def first_that_agrees(models: Iterable[Model], walked: Walked) -> tuple[Model, Agreement] | None:

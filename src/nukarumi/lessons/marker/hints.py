@@ -54,7 +54,7 @@ def place_of(mistake: str, dialect: Dialect, line: StraightLine | None = None) -
     right = [str(each) for each in dialect.line.lines]
     wrong = {str(each) for each in line.lines}
     targets = [text.partition(" = ")[0] for text in right if text not in wrong]
-    if not targets or targets[0] in ("w", "step") or mistake in ("step_before_memory", "new_velocity"):
+    if not targets or targets[0] in ("w", "step") or mistake in ("uphill", "step_before_memory", "new_velocity"):
         return "step"
     return f"memory:{targets[0]}" if targets[0] in dialect.starts else "correction"
 
@@ -72,12 +72,14 @@ def line_of(tree: ast.ClassDef | None, place: str) -> int | None:
     found: list[int] = []
     if what == "step":
         found = [node.lineno for node in _statements(moving) if _writes(node, params)]
+        found = found or [node.lineno for node in _statements(moving) if _moves(node, params)]
     elif what == "grads":
         found = [node.lineno for node in _statements(moving) if _writes(node, grads)]
     elif what == "memory":
         found = _memories(moving, letter)
     elif what == "correction":
         found = [node.lineno for node in _statements(moving) if _has_power_of_clock(node)]
+        found = found or [node.lineno for node in _statements(moving) if _writes(node, params)]
     elif what == "lr":
         found = [node.lineno for node in _statements(start) if "lr" in ast.unparse(node)] or [x.lineno for x in start]
     elif what == "start":
@@ -128,13 +130,12 @@ def loops(tree: ast.ClassDef | None) -> int | None:
     for method in tree.body if tree else []:
         if not isinstance(method, Function) or method.name != "update":
             continue
-        for outer in ast.walk(method):
-            if isinstance(outer, ast.For):
-                for inner in ast.walk(outer):
-                    walks = isinstance(inner, (ast.For, ast.While)) and inner is not outer
-                    text = ast.unparse(inner.iter) if walks and isinstance(inner, ast.For) else ""
-                    if walks and any(word in text for word in ("range", "ndindex", "nditer", "ndenumerate")):
-                        return inner.lineno
+        outer = [node for node in ast.walk(method) if isinstance(node, ast.For)]
+        inner = [node for each in outer for node in ast.walk(each) if isinstance(node, ast.For) and node is not each]
+        for node in inner:
+            text = ast.unparse(node.iter)
+            if any(word in text for word in ("range", "ndindex", "nditer", "ndenumerate")):
+                return node.lineno
     return None
 
 
@@ -171,6 +172,13 @@ def _writes(node: ast.stmt, name: str) -> bool:
     outs = [each.value for call in calls for each in call.keywords if each.arg == "out"]
     outs += [call.args[0] for call in calls if ast.unparse(call.func).endswith("copyto") and call.args]
     return any(ast.unparse(out).startswith(name) for out in outs)
+
+
+def _moves(node: ast.stmt, params: str) -> bool:
+    """Whether a statement works out a step, wherever it is put."""
+    value = getattr(node, "value", None)
+    text = ast.unparse(value) if isinstance(value, ast.expr) else ""
+    return "self." in text and (f"{params}[" in text or bool(_targets(node)) and " - " in text)
 
 
 def _memories(methods: list[Function], letter: str) -> list[int]:

@@ -14,7 +14,7 @@ import numpy as np
 from nukarumi.lessons.marker import comparing, hints
 from nukarumi.lessons.marker.comparing import Agreement, Walked, agreement
 from nukarumi.lessons.marker.mark import Mark, Said
-from nukarumi.lessons.marker.models import Model, dialects, walk
+from nukarumi.lessons.marker.models import Dialect, Model, dialects, walk
 from nukarumi.lessons.marker.probes import ARRAYS, FLOATS
 from nukarumi.lessons.marker.runner import MEMORY, SECONDS, Seen, run
 from nukarumi.lessons.marker.source import Source
@@ -78,12 +78,12 @@ class _Marking:
             return self._load_error(raised)
         missing = seen.event("missing")
         if missing is not None:
-            classes = ", ".join(map(str, missing.get("classes") or [])) or "-"
+            classes = _words(missing.get("classes"))
             fields = {"name": self.source.name, "file": Path(where).name, "classes": classes}
             return [Said(Sentence.NO_CLASS, fields)]
         methods = seen.event("no_update")
         if methods is not None:
-            told = ", ".join(map(str, methods.get("methods") or [])) or "-"
+            told = _words(methods.get("methods"))
             line = self.tree.lineno if self.tree else None
             return [Said(Sentence.NO_UPDATE, {"methods": told}, *self._at("", line=line))]
         if seen.hung:
@@ -110,7 +110,8 @@ class _Marking:
         """The main probe stopped on the way: perhaps another one tells why."""
         odd = main.get("nonsense")
         if isinstance(odd, dict):
-            what = str(odd.get("what"))
+            known = {"missing": Sentence.MISSING.value, "extra": Sentence.EXTRA.value}
+            what = known.get(str(odd.get("what")), str(odd.get("what")))
             fields = {"step": odd.get("step"), "name": str(odd.get("name")), "what": what}
             return self._broken(Said(Sentence.NONSENSE, fields, *self._at("step")))
         raised = main.get("raised")
@@ -209,7 +210,7 @@ class _Marking:
             lambda: self._as_another(walked, others, treatment),
             lambda: self._as_single(walked, first, treatment),
             lambda: self._as_two(walked, treatment),
-            lambda: self._as_wrong(walked, others, treatment),
+            lambda: None if self.named else self._as_wrong(walked, others, treatment),
         ]
         found = next((mark for mark in (search() for search in searches) if mark), None)
         return found or self._different(walked, first, treatment)
@@ -232,18 +233,18 @@ class _Marking:
             for model in comparing.right_ones(kind, self.declared, self.numbers):
                 loose = agreement(model, walked, comparing.SINGLE_CLOSE, comparing.SINGLE_TINY)
                 if loose.ok:
-                    return self._good(model, loose, treatment)
+                    return self._good(model, loose, treatment, single=True)
         return None
 
     def _as_two(self, walked: Walked, treatment: list[tuple[str, Said]]) -> Mark | None:
-        if self.named:
+        if self.named and walked.tells:
             for model, second in comparing.like_two(self.named, self.declared, self.numbers):
                 found = agreement(model, walked)
                 if found.ok:
                     return self._mistaken(model, found, treatment, second)
         return None
 
-    def _good(self, model: Model, found: Agreement, treatment: list[tuple[str, Said]]) -> Mark:
+    def _good(self, model: Model, found: Agreement, treatment: list[tuple[str, Said]], *, single: bool = False) -> Mark:
         dialect, kind = model.dialect, model.dialect.kind
         same = [
             each
@@ -253,7 +254,7 @@ class _Marking:
         exact = [each for each in same if _numbers(each.settings) == _numbers(model.settings)]
         libraries = tuple(each.library for each in (exact or same))
         level, said = Level.RIGHT, []
-        if found.error > 100 * comparing.CLOSE:
+        if single:
             digits = max(1, int(-math.log10(found.error)))
             level, said = Level.HABIT, [Said(Sentence.SINGLE, {"digits": digits})]
         if "book" in libraries:
@@ -286,9 +287,9 @@ class _Marking:
         at = self._at(place)
         names = [name, *([second] if second else []), *(each for each, _ in treatment)]
         if name == "eps_inside_root" and not second:
-            inside = tuple(each.library for each in dialects(kind) if "+ eps)" in str(each.line.lines[-1]))
+            inside = tuple(each.library for each in dialects(kind) if each.eps_inside)
             where = {"libraries": _pair(inside) if inside else ("optax's eps_root", "optax の eps_root")}
-            said = [Said(Sentence.EPS_INSIDE, where, *at), *(each for _, each in treatment)]
+            said = [Said(Sentence.EPS_INSIDE, where, *at), *self._starts(dialect), *(each for _, each in treatment)]
             level = Level.MISTAKE if treatment else Level.CONVENTION
             return self._mark(level, kind, tuple(names[1:]), said, inside or ("optax",), found.steps)
         fields: dict[str, Any] = {"kind": kind, "mistake": MISTAKES[name]}
@@ -300,6 +301,16 @@ class _Marking:
             said.append(Said(Sentence.ANOTHER_NAME, {"named": self.named}))
         said += [each for _, each in treatment]
         return self._mark(Level.MISTAKE, kind, tuple(names), said, agreed=found.steps)
+
+    @staticmethod
+    def _starts(dialect: Dialect) -> list[Said]:
+        """Where the libraries with eps inside the root also start a state otherwise."""
+        for other in dialects(dialect.kind):
+            for letter, own in dialect.starts.items():
+                if other.eps_inside and other.starts[letter] != own:
+                    fields = {"letter": letter, "start": other.starts[letter], "own": own}
+                    return [Said(Sentence.STARTS_THERE, fields)]
+        return []
 
     def _different(self, walked: Walked, kinds: Sequence[str], treatment: list[tuple[str, Said]]) -> Mark:
         """No model walks like it: tell where it first parts from the nearest right one."""
@@ -400,7 +411,7 @@ class _Marking:
             out.append(Said(Sentence.PRINTED, {"size": size, "start": start}))
         files = (self.seen.event("done") or {}).get("files")
         if files:
-            out.append(Said(Sentence.FILES, {"files": ", ".join(map(str, files))}))
+            out.append(Said(Sentence.FILES, {"files": _words(files)}))
         return out
 
     def _at(self, place: str, line: Any = None) -> tuple[int | None, str]:
@@ -429,6 +440,10 @@ def _error(raised: dict[str, Any]) -> str:
     return f"{raised.get('kind')}: {words}" if words else str(raised.get("kind"))
 
 
+def _words(listed: Any) -> str:
+    return ", ".join(map(str, listed)) if isinstance(listed, list) and listed else "-"
+
+
 def _apart(a: Any, b: Any) -> bool:
     """Whether two walks that should be the same are not (NaN is like NaN)."""
     return repr(a) != repr(b)
@@ -444,4 +459,6 @@ def _listed(settings: dict[str, float]) -> str:
 
 def _pair(libraries: tuple[str, ...]) -> tuple[str, str]:
     english = [LIBRARY[each] for each in libraries]
-    return " and ".join(english), "、".join(LIBRARY_JA[each] for each in libraries)
+    return ", ".join(english[:-1]) + " and " * (len(english) > 1) + english[-1], "、".join(
+        LIBRARY_JA[each] for each in libraries
+    )

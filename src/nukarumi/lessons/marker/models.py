@@ -60,6 +60,8 @@ class Dialect:
         Where each state starts.
     squares
         The states that are made of squares.
+    eps_inside
+        Whether eps stands under the root.
     """
 
     kind: str
@@ -68,6 +70,7 @@ class Dialect:
     settings: dict[str, float]
     starts: dict[str, float]
     squares: tuple[str, ...]
+    eps_inside: bool = False
 
 
 @cache
@@ -89,7 +92,7 @@ def dialects(kind: str) -> tuple[Dialect, ...]:
             line = lines.with_setting_lines(line, rules.eps_hat, "eps", "eps_t")
         numbers = {name: float(values[name]) for name in line.settings if name != "t"}
         starts = {letter: float(made._start(letter, values)) for letter in cls.state_names}
-        out.append(Dialect(kind, library, line, numbers, starts, cls.nonnegative))
+        out.append(Dialect(kind, library, line, numbers, starts, cls.nonnegative, bool(values.get("eps_inside_root"))))
     return tuple(out)
 
 
@@ -337,10 +340,10 @@ def walk(model: Model, probe: Probe) -> Iterator[tuple[Places, dict[str, Places]
                 if any(np.ndim(each) and np.shape(each) != g.shape for each in old):
                     return
                 clock = way.clock(step, place, len(names)) if way.clock else step
-                numbers = [clock if each == "t" else settings[each] for each in line.settings]
+                numbers = [clock if each == "t" else np.float64(settings[each]) for each in line.settings]
                 try:
                     w, new = _step(model, params[name], g, old, numbers)
-                except ArithmeticError:  # plain numbers raise where arrays give infinity
+                except ArithmeticError:  # a plain number divides by 0 where no array would
                     return
                 for letter, value in zip(letters, new, strict=True):
                     states[letter][kept] = value

@@ -71,12 +71,16 @@ class Sentence(Enum):
         "あなたのクラスは {kind} と同じ動きをします。違うのは末尾の桁の丸めだけです。",
     )
     RIGHT_CONVENTION = (
-        "Your class is {kind} as {libraries} has it.",
+        "Your class is {kind} in the convention of {libraries}.",
         "あなたのクラスは {libraries} の流儀の {kind} です。",
     )
     EPS_INSIDE = (
         "eps stands inside the root: right, in the convention of {libraries}.",
         "eps が平方根の中にあります。{libraries} の流儀では正解です。",
+    )
+    STARTS_THERE = (
+        "There, {letter} also starts at {start:g}; yours starts at {own:g}.",
+        "そこでは {letter} の初期値も {start:g} です（あなたのクラスでは {own:g}）。",
     )
     OWN_SETTINGS = (
         "Its numbers are its own: {settings}; the book has {usual}.",
@@ -279,6 +283,8 @@ class Sentence(Enum):
         "It waits for input; there is none here.",
         "入力を待っています。ここには入力がありません。",
     )
+    MISSING = ("it is gone", "なくなっています")
+    EXTRA = ("it was not there before", "元はなかったものです")
     HINT = (
         "Look at line {line}: {text}",
         "{line} 行目を見てみましょう：{text}",
