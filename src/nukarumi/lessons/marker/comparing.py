@@ -208,8 +208,9 @@ def like_wrong(kind: str, declared: dict[str, Any], numbers: tuple[float, ...]) 
     """Every mistake, in the formula and around it, in every dialect."""
     known: set[str] = set()
     for dialect in dialects(kind):
+        text = f"{[str(line) for line in dialect.line.lines]} {dialect.starts}"
         for settings in settings_of(dialect, declared, numbers, wide=False):
-            key = f"{[str(line) for line in dialect.line.lines]} {dialect.starts} {settings}"
+            key = f"{text} {settings}"
             if key in known:
                 continue
             known.add(key)

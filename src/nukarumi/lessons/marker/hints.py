@@ -178,7 +178,7 @@ def _moves(node: ast.stmt, params: str) -> bool:
     """Whether a statement works out a step, wherever it is put."""
     value = getattr(node, "value", None)
     text = ast.unparse(value) if isinstance(value, ast.expr) else ""
-    return "self." in text and (f"{params}[" in text or bool(_targets(node)) and " - " in text)
+    return "self." in text and (f"{params}[" in text or (bool(_targets(node)) and " - " in text))
 
 
 def _memories(methods: list[Function], letter: str) -> list[int]:

@@ -347,13 +347,9 @@ class _Marking:
                 if not isinstance(own, dict):
                     break
                 agrees = letter
-                for name, expected in steps[now][letter].items():
-                    got = np.array(own.get(name), dtype=np.float64)
-                    if got.shape != expected.reshape(-1).shape or not np.allclose(
-                        got, expected.reshape(-1), rtol=1e-7, atol=1e-12, equal_nan=True
-                    ):
-                        at = self._at(f"memory:{letter}")
-                        return [Said(Sentence.STATE_DIFFERS, {"attribute": letter, "step": now + 1}, *at)]
+                if not all(_alike(own.get(name), expected) for name, expected in steps[now][letter].items()):
+                    at = self._at(f"memory:{letter}")
+                    return [Said(Sentence.STATE_DIFFERS, {"attribute": letter, "step": now + 1}, *at)]
         return [Said(Sentence.STATE_AGREES, {"attribute": agrees}, *self._at("step"))] if agrees else []
 
     # How does it treat its arguments, and what else is there to say? --------------------------------------------------
@@ -438,6 +434,16 @@ class _Marking:
 def _error(raised: dict[str, Any]) -> str:
     words = str(raised.get("words") or "")
     return f"{raised.get('kind')}: {words}" if words else str(raised.get("kind"))
+
+
+def _alike(told: Any, expected: Any) -> bool:
+    """Whether a state is as it should be, but for rounding."""
+    try:
+        got = np.array(told, dtype=np.float64)
+    except (TypeError, ValueError):
+        return False
+    flat = np.reshape(expected, -1)
+    return got.shape == flat.shape and np.allclose(got, flat, rtol=1e-7, atol=1e-12, equal_nan=True)
 
 
 def _words(listed: Any) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -290,14 +290,9 @@ class Model:
         return self.function, _compiled(replace(self.line, lines=rest))
 
 
+@lru_cache(maxsize=4096)
 def _compiled(line: StraightLine) -> Callable[..., tuple[Any, ...]]:
-    key = (line.arrays, line.settings, tuple(map(str, line.lines)), line.returns)
-    if key not in _FUNCTIONS:
-        _FUNCTIONS[key] = compiled(line)
-    return _FUNCTIONS[key]
-
-
-_FUNCTIONS: dict[Any, Callable[..., tuple[Any, ...]]] = {}
+    return compiled(line)
 
 
 def walk(model: Model, probe: Probe) -> Iterator[tuple[Places, dict[str, Places]]]:
@@ -340,7 +335,7 @@ def walk(model: Model, probe: Probe) -> Iterator[tuple[Places, dict[str, Places]
                 if any(np.ndim(each) and np.shape(each) != g.shape for each in old):
                     return
                 clock = way.clock(step, place, len(names)) if way.clock else step
-                numbers = [clock if each == "t" else np.float64(settings[each]) for each in line.settings]
+                numbers: list[Any] = [clock if each == "t" else np.float64(settings[each]) for each in line.settings]
                 try:
                     w, new = _step(model, params[name], g, old, numbers)
                 except ArithmeticError:  # a plain number divides by 0 where no array would
@@ -360,7 +355,7 @@ def _start(model: Model, letter: str, g: Array) -> Any:
     return g.copy() if start == "gradient" else np.full(g.shape, start)
 
 
-def _step(model: Model, w: Array, g: Array, old: list[Any], numbers: list[float]) -> tuple[Any, tuple[Any, ...]]:
+def _step(model: Model, w: Array, g: Array, old: list[Any], numbers: list[Any]) -> tuple[Any, tuple[Any, ...]]:
     whole = model.function(w, g, *old, *numbers)
     if model.way.pooled is None:
         return whole[0], whole[1:]
