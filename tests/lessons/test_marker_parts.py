@@ -1,4 +1,4 @@
-"""The marker's parts: probes that tell mistakes apart, words in both languages, classes from anywhere, hostile files."""
+"""The marker's parts: probes that tell mistakes apart, words in both languages, classes from anywhere, hostile code."""
 
 from __future__ import annotations
 
@@ -45,16 +45,19 @@ def models(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_two_mistakes_walk_alike(kind):
     made = models(kind)
-    for probe in (probes()[0], probes()[2]):
-        walks = {}
-        for name, model in made.items():
-            steps = [{key: value.reshape(-1) for key, value in places.items()} for places, _ in walk(model, probe)]
-            if len(steps) == len(probe.grads):  # what needs equal shapes walks only the probe that has them
-                walks[name] = Walked(probe, steps, True)
-        alike = {tuple(sorted((a, b))) for a, b in itertools.combinations(walks, 2) if agreement(made[b], walks[a]).ok}
-        assert alike <= SAME
-        if probe is probes()[2]:
-            assert set(walks) == set(made)
+    main, _, same, *_ = probes()
+    walks = {name: Walked(main, flat(walk(model, main)), True) for name, model in made.items()}
+    whole = {name for name, walked in walks.items() if len(walked.steps) == len(main.grads)}
+    alike = {tuple(sorted((a, b))) for a, b in itertools.combinations(whole, 2) if agreement(made[b], walks[a]).ok}
+    assert alike <= SAME
+    for name in set(made) - whole:  # what needs equal shapes shows itself on the probe that has them
+        steps = flat(walk(made[name], same))
+        assert len(steps) == len(same.grads)
+        assert not agreement(made["right"], Walked(same, steps, True)).ok
+
+
+def flat(walked):
+    return [{key: value.reshape(-1) for key, value in places.items()} for places, _ in walked]
 
 
 @pytest.mark.parametrize("kind", SIX)
@@ -194,8 +197,9 @@ def written(tmp_path, text):
         ("class SGD:\n    def __init__(self, params, lr): pass\n    def update(self, p, g): pass\n", "INIT_SIGNATURE"),
         (SGD.format("import os; os.closerange(3, 64)"), "DIED"),
         (SGD.format("params.clear()"), "NONSENSE"),
-        (SGD.format("params['W1'] = 'abc'"), "NONSENSE"),
-        (SGD.format("params['new'] = 0.0"), "NONSENSE"),
+        (SGD.format("pass") + "        params['W1'] = 'abc'\n", "NONSENSE"),
+        (SGD.format("pass") + "        params['new'] = 0.0\n", "NONSENSE"),
+        (SGD.format("pass") + "        params['b1'] = params['b1'][:2]\n", "NONSENSE"),
         (SGD.format("raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})"), "UPDATE_RAISED"),
     ],
 )
@@ -220,10 +224,13 @@ def test_tricks_do_not_change_the_verdict(trick, tmp_path):
 
 
 def test_a_forged_report_is_only_data(tmp_path):
-    forged = (
-        '{"event": "probe", "name": "arrays", "steps": {}, "raised": 3, "states": 4}\n{"event": "loaded", "start": 1}\n'
-    )
-    forge = f"import os, contextlib\nfor fd in range(3, 12):\n    with contextlib.suppress(OSError):\n        os.write(fd, {forged.encode()!r})\n"
+    lines = [
+        {"event": "probe", "name": "arrays", "steps": {}, "raised": 3, "states": 4},
+        {"event": "loaded", "start": 1, "update": "x"},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    forge = "import os\nfor fd in range(3, 64):\n    try: os.write(fd, FORGED)\n    except OSError: pass\n"
+    forge = forge.replace("FORGED", repr(text.encode()))
     mark = check(written(tmp_path, forge + SGD.format("pass")))
     assert isinstance(mark.text("ja"), str)
     assert mark.level is Level.BROKEN

@@ -150,7 +150,7 @@ class _Marking:
         """What is behind an exception that learners meet often."""
         kind, words = str(raised.get("kind")), str(raised.get("words"))
         known = [
-            (kind in ("UFuncTypeError", "UFuncOutputCastingError", "_UFuncOutputCastingError"), Sentence.INTEGER_STATE),
+            (kind.startswith(("UFunc", "_UFunc")) and "cast" in words, Sentence.INTEGER_STATE),
             (kind == "ValueError" and ("broadcast" in words or "shape" in words), Sentence.SHAPES),
             (kind == "TypeError" and "NoneType" in words, Sentence.STATE_IS_NONE),
             (kind == "KeyError", Sentence.KEY_MISSING),

@@ -178,7 +178,7 @@ def _named(name: str, scope: dict[str, Any], gathered: dict[int, Piece]) -> None
         piece = Piece("<import>", 1, f"import {value.__name__} as {name}\n")
     elif isinstance(value, (bool, int, float, str, type(None))):
         piece = Piece("<constant>", 1, f"{name} = {value!r}\n")
-    elif getattr(value, "__module__", None) in (None, "__main__") and isinstance(value, (type, types.FunctionType)):
+    elif isinstance(value, (type, types.FunctionType)) and value.__module__ == scope.get("__name__"):
         _gather(value, gathered)
         return
     elif isinstance(getattr(value, "__name__", None), str):
