@@ -22,6 +22,8 @@ WRONG = {
     "sgd_scales_grads": (["grads_changed"], "grads[key] *= self.lr"),
     "sgd_arguments_swapped": (["arguments_swapped"], "def update(self, grads, params)"),
     "sgd_no_lr_in_step": (["lr_forgotten"], "np.subtract"),
+    "sgd_without_lr": (["lr_ignored"], "def __init__"),
+    "sgd_draws_lots": (["random"], "np.random"),
     "momentum_overwritten": (["velocity_overwritten"], "self.v[key] ="),
     "momentum_no_friction": (["no_friction"], "self.v[key] -="),
     "momentum_averaged": (["velocity_averaged"], "(1 - self.beta) * g"),
@@ -50,6 +52,8 @@ WRONG = {
     "adam_t_in_the_loop": (["clock_each_parameter"], "self.t += 1"),
     "adam_t_from_zero": (["clock_from_zero"], "self.t += 1"),
     "adam_no_correction": (["no_correction"], "params[key] -="),
+    "adam_keeps_the_corrected": (["corrected_and_kept"], "self.m[k] ="),
+    "adam_clock_ahead": (["clock_ahead"], "self.t += 1"),
     "adam_betas_swapped": (["betas_swapped"], "lr_t ="),
 }
 """What each class does wrong, and a piece of the line that the marker points at."""
@@ -108,7 +112,7 @@ def test_every_file_is_expected_and_there_are_many():
 def test_the_mistake_is_named_and_its_line_shown(name):
     mistakes, line = WRONG[name]
     mark = marked(f"wrong/{name}")
-    assert (mark.level, list(mark.mistakes)) == (Level.MISTAKE, mistakes), mark
+    assert (mark.level.code, list(mark.mistakes)) == (1, mistakes), mark
     assert not mark.ok
     if line is None:
         assert mark.line is None

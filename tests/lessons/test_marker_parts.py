@@ -28,6 +28,7 @@ SAME = {
     ("h_overwritten", "state_reset"),
     ("start_all_at_one", "start_at_one"),
     ("clock_from_zero", "clock_never"),
+    ("clock_ahead", "clock_late"),
     ("lr_forgotten", "lr_ignored"),
 }
 """Mistakes that are one and the same in some rule (Adadelta's own lr is 1)."""
@@ -90,6 +91,38 @@ def test_every_sentence_says_the_same_in_both_languages():
 )
 def test_the_name_tells_the_optimizer(name, kind):
     assert kind_by_name(name) == kind
+
+
+def test_eps_inside_the_corrected_root_is_no_mistake():
+    class Adam:
+        def __init__(self, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8):
+            self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
+            self.m, self.v, self.t = {}, {}, 0
+
+        def update(self, params, grads):
+            self.t += 1
+            for k, g in grads.items():
+                self.m[k] = self.beta1 * self.m.get(k, 0) + (1 - self.beta1) * g
+                self.v[k] = self.beta2 * self.v.get(k, 0) + (1 - self.beta2) * g * g
+                v_hat = self.v[k] / (1 - self.beta2**self.t)
+                params[k] -= self.lr * self.m[k] / (1 - self.beta1**self.t) / np.sqrt(v_hat + self.eps)
+
+    mark = check(Adam)
+    assert (mark.level, mark.libraries) == (Level.CONVENTION, ("optax",))
+
+
+def test_sgd_with_momentum_may_be_called_sgd():
+    class SGD:
+        def __init__(self, lr=0.01, momentum=0.9):
+            self.lr, self.momentum, self.v = lr, momentum, {}
+
+        def update(self, params, grads):
+            for k in params:
+                self.v[k] = self.momentum * self.v.get(k, 0) - self.lr * grads[k]
+                params[k] += self.v[k]
+
+    mark = check(SGD)
+    assert (mark.level, mark.kind) == (Level.RIGHT, "Momentum")
 
 
 # Classes from anywhere -----------------------------------------------------------------------------------------------

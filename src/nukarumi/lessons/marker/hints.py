@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from nukarumi.lessons.marker.models import Dialect
 from nukarumi.translate.straight import StraightLine
 
-__all__ = ["copies", "line_of", "literals", "loops", "place_of"]
+__all__ = ["copies", "line_of", "literals", "loops", "place_of", "random_line"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 PLACES = {
     "lr_ignored": "lr",
     "clock_stands": "clock",
+    "clock_ahead": "clock",
     "clock_from_zero": "clock",
     "clock_each_parameter": "clock",
     "clock_after_all": "clock",
@@ -108,6 +109,13 @@ def literals(tree: ast.ClassDef | None) -> tuple[float, ...]:
         if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and abs(node.value) < 1e9
     ]
     return tuple(dict.fromkeys(value for _, _, value in sorted(numbers)))
+
+
+def random_line(tree: ast.ClassDef | None) -> int | None:
+    """The line on which a class draws random numbers."""
+    nodes = ast.walk(tree) if tree else ()
+    calls = [each for each in nodes if isinstance(each, ast.Call)]
+    return next((each.lineno for each in calls if "rand" in ast.unparse(each.func)), None)
 
 
 def copies(tree: ast.ClassDef | None) -> tuple[int, str] | None:

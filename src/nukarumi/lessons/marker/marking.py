@@ -14,7 +14,7 @@ import numpy as np
 from nukarumi.lessons.marker import comparing, hints
 from nukarumi.lessons.marker.comparing import Agreement, Walked, agreement
 from nukarumi.lessons.marker.mark import Mark, Said
-from nukarumi.lessons.marker.models import Dialect, Model, dialects, walk
+from nukarumi.lessons.marker.models import CORRECTED, Dialect, Model, dialects, walk
 from nukarumi.lessons.marker.probes import ARRAYS, FLOATS
 from nukarumi.lessons.marker.runner import MEMORY, SECONDS, Seen, run
 from nukarumi.lessons.marker.source import Source
@@ -52,6 +52,8 @@ class _Marking:
         self.update: list[str] = [str(each) for each in update] if isinstance(update, list) else []
         self.numbers = hints.literals(self.tree)
         self.named = comparing.kind_by_name(source.name)
+        if self.named == "SGD" and {"momentum", "mu", "nesterov"} & {name.lower() for name in self.declared}:
+            self.named = None  # PyTorch and Keras call all three so
         self.remarks: list[Said] = self._printed()
 
     # Could it run? ----------------------------------------------------------------------------------------------------
@@ -286,12 +288,15 @@ class _Marking:
         place = hints.place_of(name, dialect, model.line if model.mistake else None)
         at = self._at(place)
         names = [name, *([second] if second else []), *(each for each, _ in treatment)]
-        if name == "eps_inside_root" and not second:
+        if name in ("eps_inside_root", CORRECTED) and not second:
             inside = tuple(each.library for each in dialects(kind) if each.eps_inside)
             where = {"libraries": _pair(inside) if inside else ("optax's eps_root", "optax の eps_root")}
             said = [Said(Sentence.EPS_INSIDE, where, *at), *self._starts(dialect), *(each for _, each in treatment)]
             level = Level.MISTAKE if treatment else Level.CONVENTION
             return self._mark(level, kind, tuple(names[1:]), said, inside or ("optax",), found.steps)
+        if name == "lr_ignored" and not (self.seen.probe(ARRAYS) or {}).get("lr_given"):
+            said = [Said(Sentence.NO_LR, {}, *at), *(each for _, each in treatment)]
+            return self._mark(Level.MISTAKE, kind, tuple(names), said, agreed=found.steps)
         fields: dict[str, Any] = {"kind": kind, "mistake": MISTAKES[name]}
         sentence = Sentence.LIKE_MISTAKE
         if second:
@@ -364,7 +369,11 @@ class _Marking:
         if main.get("grads_changed"):
             out.append(("grads_changed", Said(Sentence.GRADS_CHANGED, {}, *self._at("grads"))))
         if again.get("raised") or _apart(again.get("steps"), main.get("steps")):
-            out.append(("objects_share", Said(Sentence.OBJECTS_SHARE, {}, *self._at("class"))))
+            drawn = hints.random_line(self.tree)
+            if drawn:
+                out.append(("random", Said(Sentence.RANDOM, {}, *self._at("", line=drawn))))
+            else:
+                out.append(("objects_share", Said(Sentence.OBJECTS_SHARE, {}, *self._at("class"))))
         return out
 
     def _habits(self, model: Model) -> list[Said]:

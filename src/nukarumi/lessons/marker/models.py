@@ -19,11 +19,11 @@ import numpy.typing as npt
 from nukarumi import optim, rules
 from nukarumi.lessons.marker.probes import Probe
 from nukarumi.optim.conventions import LIBRARIES
-from nukarumi.translate import lines
+from nukarumi.translate import lines, rewrite
 from nukarumi.translate.mutations import MUTATIONS, Mutation, mutations, put
 from nukarumi.translate.straight import StraightLine, compiled
 
-__all__ = ["KINDS", "WAYS", "Dialect", "Model", "Way", "dialects", "mistakes", "walk"]
+__all__ = ["CORRECTED", "KINDS", "WAYS", "Dialect", "Model", "Way", "dialects", "mistakes", "walk"]
 
 Array = npt.NDArray[np.float64]
 Places = dict[str, Array]
@@ -146,6 +146,22 @@ MORE: tuple[Mutation, ...] = (
         ),
     ),
     Mutation(
+        "gradient_turned",
+        "The gradient's piece of the step has the wrong sign; the velocity itself is right.",
+        ((put("w", "w + A - B", "w + A + B"),),),
+    ),
+    Mutation(
+        "corrected_and_kept",
+        "The corrected moments are kept as the moments, so they are corrected again at every step.",
+        (
+            (
+                put("m", "m + A * (g - m)", "(m + A * (g - m)) / (1.0 - beta1**t)"),
+                put("v", "v + A * (g * g - v)", "(v + A * (g * g - v)) / (1.0 - beta2**t)"),
+                put("lr_t", "A * B / C", "A"),
+            ),
+        ),
+    ),
+    Mutation(
         "gradient_halved",
         "The step is half as long as it should be.",
         (
@@ -159,10 +175,17 @@ MORE: tuple[Mutation, ...] = (
 """Mistakes that only the marker looks for."""
 
 
+CORRECTED = "eps_inside_corrected_root"
+"""Adam with eps under the corrected root: optax's ``eps_root``. It is no mistake, only searched for among them."""
+
+
 @cache
 def _mistakes(kind: str, library: str) -> tuple[tuple[str, StraightLine], ...]:
     rule = next(each.line for each in dialects(kind) if each.library == library)
     more = [(each.id, each.rewrite(rule)) for each in MORE if each.applies(rule)]
+    if "eps_t" in {line.target for line in rule.lines}:
+        inside = rewrite.eps_inside_root(lines.tidied(KINDS[kind].like(library).recipe.straight))
+        more.append((CORRECTED, lines.with_setting_lines(inside, rules.eps_hat_inside, "eps", "eps_t")))
     return (*mutations(rule).items(), *more)
 
 
@@ -251,6 +274,7 @@ WAYS: tuple[Way, ...] = (
     Way("memory_summed", pooled="sum"),
     Way("memory_averaged", pooled="mean"),
     Way("clock_stands", clock=lambda step, place, count: 1),
+    Way("clock_ahead", clock=lambda step, place, count: step + 1),
     Way("clock_from_zero", clock=lambda step, place, count: step - 1),
     Way("clock_each_parameter", clock=lambda step, place, count: (step - 1) * count + place + 1),
     Way("clock_after_all", clock=lambda step, place, count: step * count),

@@ -83,8 +83,8 @@ class Sentence(Enum):
         "そこでは {letter} の初期値も {start:g} です（あなたのクラスでは {own:g}）。",
     )
     OWN_SETTINGS = (
-        "Its numbers are its own: {settings}; the book has {usual}.",
-        "定数が独自の値です：{settings}（本では {usual}）。",
+        "Its numbers are its own: {settings}; usual there: {usual}.",
+        "定数が独自の値です：{settings}（普通は {usual}）。",
     )
     # Habits and remarks
     RATE_FIXED = (
@@ -172,6 +172,10 @@ class Sentence(Enum):
         ("同じクラスの2つ目のオブジェクトが、1つ目と違う動きをします。状態がクラスや既定の引数、"
         "グローバル変数にあり、全部で共有されています。self に置きましょう。"),
     )  # fmt: skip
+    RANDOM = (
+        "It does not do the same twice: it draws random numbers. An optimizer's step follows from the gradient alone.",
+        "同じことを2回しても結果が違います。乱数を使っていませんか。更新は勾配だけで決まります。",
+    )
     FLOATS_ONLY = (
         "It works on plain numbers only: with arrays it raises {error}. Use NumPy's functions (np.sqrt), not math's.",
         "ただの数でしか動きません。配列では {error} になります。math でなく NumPy の関数（np.sqrt）を使いましょう。",
@@ -331,6 +335,10 @@ _WAYS = {
         "One number of squares is kept for a whole parameter (a mean over its entries), not one for each entry.",
         "2乗の記憶がパラメータ全体でひとつの数（要素の平均）です。要素ごとに必要です。",
     ),
+    "clock_ahead": (
+        "The clock t starts at 2: it is already 1 before the first step adds to it.",
+        "時計 t が 2 から始まっています。最初に足す前からすでに 1 です。",
+    ),
     "clock_stands": ("The clock t stays at 1.", "時計 t が 1 のまま進みません。"),
     "clock_from_zero": (
         "The clock t is still 0 at the first step, so the bias correction divides by 0.",
@@ -446,6 +454,8 @@ _JAPANESE = {
     "lr_under_the_gradient": "分数が上下逆で、ブレーキが分子に、lr と勾配が分母にあります。",
     "weight_scaled": "更新の前に、重みに 1 - lr を掛けています。",
     "step_twice": "1回の更新で2回進んでいます。",
+    "gradient_turned": "更新のうち勾配の分だけ符号が逆です。速度は合っています。",
+    "corrected_and_kept": "補正したモーメントをそのまま保存しているので、毎回さらに補正されます。",
     "gradient_halved": "歩幅が正しい値の半分です。",
 }
 
