@@ -69,17 +69,17 @@ def _limit(seconds: float, memory: int) -> None:
     except OSError:
         used = 0
     spent = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = int(spent.ru_utime + spent.ru_stime + seconds) + 2
-    for what, value in (
-        (resource.RLIMIT_AS, used + memory),
-        (resource.RLIMIT_CPU, cpu),
-        (resource.RLIMIT_FSIZE, 1 << 24),
-        (resource.RLIMIT_CORE, 0),
+    cpu = int(spent.ru_utime + spent.ru_stime + seconds) + 3
+    for what, value, more in (
+        (resource.RLIMIT_AS, used + memory, 0),
+        (resource.RLIMIT_CPU, cpu, 2),  # first SIGXCPU, by which it is known, then SIGKILL
+        (resource.RLIMIT_FSIZE, 1 << 24, 0),
+        (resource.RLIMIT_CORE, 0, 0),
     ):
         try:
             hard = resource.getrlimit(what)[1]
-            most = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(what, (most, most))
+            most = value + more if hard == resource.RLIM_INFINITY else min(value + more, hard)
+            resource.setrlimit(what, (min(value, most), most))
         except (ValueError, OSError):  # a system that does not know this limit
             continue
 

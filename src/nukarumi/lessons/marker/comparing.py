@@ -14,7 +14,20 @@ from nukarumi.lessons.marker.models import KINDS, RIGHT, WAYS, Dialect, Model, W
 from nukarumi.lessons.marker.probes import Probe, probes
 from nukarumi.translate.mutations import MUTATIONS
 
-__all__ = ["Agreement", "Walked", "agreement", "kind_by_name", "like_two", "like_wrong", "right_ones", "settings_of"]
+__all__ = [
+    "Agreement",
+    "Walked",
+    "agreement",
+    "distance",
+    "first_that_agrees",
+    "kind_by_name",
+    "kinds_from",
+    "like_two",
+    "like_wrong",
+    "plain_ones",
+    "right_ones",
+    "settings_of",
+]
 
 CLOSE, TINY = 1e-9, 1e-11
 """How far two walks may part by rounding: relative to a place, and in all."""
@@ -202,6 +215,29 @@ def right_ones(kind: str, declared: dict[str, Any], numbers: tuple[float, ...]) 
         yield Model(dialect, dialect.line, first)
         rest += [Model(dialect, dialect.line, settings) for settings in others]
     yield from rest
+
+
+def plain_ones(kind: str, declared: dict[str, Any], numbers: tuple[float, ...]) -> list[Model]:
+    """The rule in every dialect, with the numbers that are most likely."""
+    return [
+        Model(each, each.line, settings_of(each, declared, numbers, wide=False)[0]) for each in dialects(kind)
+    ]  # fmt: skip
+
+
+def distance(model: Model, walked: Walked) -> float:
+    """How differently a model moves, 0 to 1: each entry's difference as a share of both moves, on the average."""
+    shares = []
+    before = {name: np.reshape(value, -1) for name, value in walked.probe.params.items()}
+    mine_before, its_before = dict(before), dict(before)
+    for (places, _), got in zip(walk(model, walked.probe), walked.steps, strict=False):
+        for name, place in places.items():
+            mine, its = place.reshape(-1) - mine_before[name], got[name] - its_before[name]
+            both = np.abs(mine) + np.abs(its)
+            told = np.isfinite(both) & (both > 0)
+            shares += [1.0] * int((~np.isfinite(both)).sum())
+            shares += (np.abs(mine - its)[told] / both[told]).tolist()
+            mine_before[name], its_before[name] = place.reshape(-1), got[name]
+    return float(np.mean(shares)) if shares else 1.0
 
 
 def like_wrong(kind: str, declared: dict[str, Any], numbers: tuple[float, ...]) -> Iterator[Model]:

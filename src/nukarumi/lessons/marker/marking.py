@@ -319,25 +319,29 @@ class _Marking:
 
     def _different(self, walked: Walked, kinds: Sequence[str], treatment: list[tuple[str, Said]]) -> Mark:
         """No model walks like it: tell where it first parts from the nearest right one."""
-        best: tuple[int, Model, Agreement] | None = None
-        for kind in kinds:
-            for model in comparing.right_ones(kind, self.declared, self.numbers):
-                found = agreement(model, walked)
-                if found.first and (best is None or found.steps > best[0]):
-                    best = found.steps, model, found
-        if best is None or best[2].first is None:
+        models = [each for kind in kinds for each in comparing.plain_ones(kind, self.declared, self.numbers)]
+        found = [(each, agreement(each, walked)) for each in models]
+        parted = [(-each.steps, comparing.distance(model, walked), model, each) for model, each in found if each.first]
+        if not parted:
             return self._broken(Said(Sentence.DIED, {"how": "?"}))
-        _, model, found = best
-        step, name, k, expected, got = best[2].first
+        kind = min(parted, key=lambda each: each[:2])[2].dialect.kind
+        same = [(model, each) for _, _, model, each in parted if model.dialect.kind == kind]
+        # Of the kind's dialects, one whose states the class shares, so that the line to look at is told rightly.
+        same.sort(key=lambda each: (-each[1].steps, not self._shares_states(each[0], walked)))
+        model, nearest = same[0]
+        step, name, k, expected, got = nearest.first or (0, "", 0, 0.0, 0.0)
         shape = np.shape(walked.probe.params[name])
         index = [int(each) for each in np.unravel_index(k, shape)] if shape else ""
         gradient = float(np.reshape(walked.probe.grads[step - 1][name], -1)[k])
         numbers = {"expected": f"{expected:.9g}", "got": f"{got:.9g}", "gradient": f"{gradient:.3g}"}
-        fields = {"kind": model.dialect.kind, "step": step, "name": name, "index": index, **numbers}
+        fields = {"kind": kind, "step": step, "name": name, "index": index, **numbers}
         said = [Said(Sentence.DIFFERS, fields), *self._state_hint(model, walked, step)]
         said += [each for _, each in treatment]
         names = tuple(each for each, _ in treatment)
-        return self._mark(Level.DIFFERENT, model.dialect.kind, names, said, agreed=found.steps)
+        return self._mark(Level.DIFFERENT, kind, names, said, agreed=nearest.steps)
+
+    def _shares_states(self, model: Model, walked: Walked) -> bool:
+        return any(each.sentence is Sentence.STATE_AGREES for each in self._state_hint(model, walked, 1))
 
     def _state_hint(self, model: Model, walked: Walked, step: int) -> list[Said]:
         """Whether the class's own states are still right where its places part."""

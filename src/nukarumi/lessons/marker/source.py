@@ -63,7 +63,7 @@ class Source:
         return lines[number - piece.line].strip() if piece.line <= number < piece.line + len(lines) else ""
 
     def tree(self) -> ast.ClassDef | None:
-        """The class as a tree, with the numbers of its lines; None if it cannot be read."""
+        """The class as a tree, with what it inherits in its file, and line numbers; None if it cannot be read."""
         piece = self.pieces[-1]
         try:
             with warnings.catch_warnings():
@@ -72,8 +72,13 @@ class Source:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
         ast.increment_lineno(tree, piece.line - 1)
-        found = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == self.name]
-        return found[-1] if found else None
+        classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+        found = classes.get(self.name)
+        if found:
+            own = [getattr(node, "name", "") for node in found.body]
+            for base in (classes.get(each.id) for each in found.bases if isinstance(each, ast.Name)):
+                found.body += [node for node in (base.body if base else []) if getattr(node, "name", None) not in own]
+        return found
 
 
 def of_file(path: str | Path, name: str | None = None) -> Source:
