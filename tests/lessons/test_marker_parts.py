@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import itertools
 import json
 import os
@@ -135,10 +136,14 @@ def root(x):
 EPS = 1e-7
 
 
-class Base:
+class Base(abc.ABC):
     def __init__(self, lr=0.01):
         self.lr = lr
         self.h = {}
+
+    @abc.abstractmethod
+    def update(self, params, grads):
+        """Move."""
 
 
 def test_a_class_of_this_session_brings_what_it_names():
@@ -184,7 +189,7 @@ def test_the_librarys_own_class_is_right():
 
 @pytest.mark.parametrize(
     ("thing", "error"),
-    [(3, BadType), (Base(), BadType), ("no/such/file.py:SGD", BadInput), (type("Made", (), {}), BadInput)],
+    [(3, BadType), (object(), BadType), ("no/such/file.py:SGD", BadInput), (type("Made", (), {}), BadInput)],
 )
 def test_what_is_no_class_is_refused(thing, error):
     with pytest.raises(error):

@@ -165,13 +165,9 @@ def _gather(thing: Any, gathered: dict[int, Piece]) -> None:
     ]  # fmt: skip
     piece = _piece(thing, functions)
     gathered[id(thing)] = piece  # so that two that name each other come to an end
-    if isinstance(thing, type):
-        for base in thing.__bases__:
-            if base is not object and base.__module__ not in ("abc", "typing"):
-                _gather(base, gathered)
-    for function in functions:
-        for name in _names(function.__code__):
-            _named(name, function.__globals__, gathered)
+    scope = functions[0].__globals__
+    for name in dict.fromkeys(node.id for node in ast.walk(ast.parse(piece.text)) if isinstance(node, ast.Name)):
+        _named(name, scope, gathered)
     gathered[id(thing)] = gathered.pop(id(thing))  # behind what it needs
 
 
@@ -192,11 +188,6 @@ def _named(name: str, scope: dict[str, Any], gathered: dict[int, Piece]) -> None
     else:
         return
     gathered.setdefault(hash((name, piece.text)), piece)
-
-
-def _names(code: types.CodeType) -> list[str]:
-    inner = [each for each in code.co_consts if isinstance(each, types.CodeType)]
-    return [*code.co_names, *(name for each in inner for name in _names(each))]
 
 
 def _piece(thing: Any, functions: list[Any]) -> Piece:
