@@ -234,6 +234,9 @@ def written(tmp_path, text):
         ("raise SystemExit(3)\n", "IMPORT_RAISED"),
         ("class SGD:\n    def __init__(self, params, lr): pass\n    def update(self, p, g): pass\n", "INIT_SIGNATURE"),
         (SGD.format("import os; os.closerange(3, 64)"), "DIED"),
+        (SGD.format("import os; os.kill(os.getppid(), 9)"), "DIED"),
+        (SGD.format("import os; os.killpg(os.getpgrp(), 9)"), "DIED"),
+        (SGD.format("import ctypes; ctypes.string_at(0)"), "DIED"),
         (SGD.format("params.clear()"), "NONSENSE"),
         (SGD.format("pass") + "        params['W1'] = 'abc'\n", "NONSENSE"),
         (SGD.format("pass") + "        params['new'] = 0.0\n", "NONSENSE"),
@@ -278,6 +281,12 @@ def test_a_watchdog_that_is_taken_off_is_replaced(tmp_path):
     trick = "import faulthandler, time; faulthandler.cancel_dump_traceback_later(); time.sleep(3600)"
     mark = check(written(tmp_path, SGD.format(trick)), seconds=0.5)
     assert mark.said[0].sentence.name == "HUNG"
+
+
+def test_endless_printing_is_cut_and_stopped(tmp_path):
+    mark = check(written(tmp_path, SGD.format("while True: print('x' * 1000)")), seconds=0.5)
+    assert [each.sentence.name for each in mark.said] == ["HUNG", "PRINTED"]
+    assert len(mark.text()) < 500
 
 
 def test_the_file_runs_in_another_process_without_input(tmp_path):

@@ -260,7 +260,8 @@ class _Marking:
             digits = max(1, int(-math.log10(found.error)))
             level, said = Level.HABIT, [Said(Sentence.SINGLE, {"digits": digits})]
         if "book" in libraries:
-            said.insert(0, Said(Sentence.RIGHT_BITS if found.bits else Sentence.RIGHT_ROUNDING, {"kind": kind}))
+            exactly = Sentence.RIGHT_BITS if found.bits else Sentence.RIGHT_ROUNDING
+            said.insert(0, Said(Sentence.RIGHT_ABOUT if single else exactly, {"kind": kind}))
         else:
             level = Level.CONVENTION if level is Level.RIGHT else level
             said.insert(0, Said(Sentence.RIGHT_CONVENTION, {"kind": kind, "libraries": _pair(libraries)}))

@@ -136,7 +136,8 @@ def _watch(job: Path, work: Path, seconds: float, files: set[str]) -> Seen:
     if not heard.ready:
         raise BadInput("the interpreter that runs the class must start", f"exit code {process.returncode}", "try again")
     seen = _read(bytes(heard.told), files)
-    seen.code = process.returncode
+    ended = (seen.event("ended") or {}).get("code")
+    seen.code = ended if isinstance(ended, int) else process.returncode
     seen.hung |= late or seen.code == -signal.SIGXCPU
     seen.printed, seen.printed_bytes = heard.printed.decode("utf-8", "replace")[:KEPT], heard.printed_bytes
     return seen

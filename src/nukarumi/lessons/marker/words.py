@@ -70,6 +70,10 @@ class Sentence(Enum):
         "Your class walks like {kind}; only the rounding of the last digits differs.",
         "あなたのクラスは {kind} と同じ動きをします。違うのは末尾の桁の丸めだけです。",
     )
+    RIGHT_ABOUT = (
+        "Your class walks like {kind}.",
+        "あなたのクラスは {kind} と同じ動きをします。",
+    )
     RIGHT_CONVENTION = (
         "Your class is {kind} in the convention of {libraries}.",
         "あなたのクラスは {libraries} の流儀の {kind} です。",
@@ -217,12 +221,12 @@ class Sentence(Enum):
         "クラスに update(params, grads) というメソッドがありません。あるのは {methods} です。",
     )
     INIT_SIGNATURE = (
-        "An object cannot be made with a learning rate alone: {error} The start must be __init__(self, lr=...).",
-        "学習率だけではオブジェクトを作れません：{error} __init__(self, lr=...) と書きましょう。",
+        "An object cannot be made with a learning rate alone: {error}. The start must be __init__(self, lr=...).",
+        "学習率だけではオブジェクトを作れません：{error}。__init__(self, lr=...) と書きましょう。",
     )
     UPDATE_SIGNATURE = (
-        "update does not take params and grads alone: {error} It must be update(self, params, grads).",
-        "update が params と grads だけでは呼べません：{error} update(self, params, grads) と書きましょう。",
+        "update does not take params and grads alone: {error}. It must be update(self, params, grads).",
+        "update が params と grads だけでは呼べません：{error}。update(self, params, grads) と書きましょう。",
     )
     INIT_RAISED = (
         "Making an object raises {error}.",
