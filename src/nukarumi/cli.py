@@ -13,6 +13,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nukarumi._errors import BadInput
@@ -39,6 +40,12 @@ examples:
   nukarumi lab --race races/mine                     open the report of a race
   nukarumi lab --host 0.0.0.0 --no-browser           show it to the whole classroom
 """
+
+OWN_WORDS = {
+    "check": ("nukarumi.lessons.marker.shell", "mark a learner's own optimizer class, and name its mistake"),
+    "bench": ("nukarumi.bench", "measure this machine, side by side with what else is installed"),
+}
+"""Commands that read their words themselves: the module whose ``main`` does it, and what they are for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,7 +100,8 @@ def parser() -> argparse.ArgumentParser:
     from nukarumi.lessons.shell import add_quiz  # noqa: PLC0415
 
     add_quiz(commands)
-    commands.add_parser("bench", add_help=False, help="measure this machine, side by side with what else is installed")
+    for name, (_, purpose) in OWN_WORDS.items():
+        commands.add_parser(name, add_help=False, help=purpose)
     return top
 
 
@@ -206,10 +214,9 @@ def _add_language(add: Any) -> None:
 
 
 def _run(words: list[str]) -> int:
-    if words[:1] == ["bench"]:
-        from nukarumi.bench import main as bench  # noqa: PLC0415
-
-        return bench(words[1:])
+    if words and words[0] in OWN_WORDS:
+        code: int = import_module(OWN_WORDS[words[0]][0]).main(words[1:])
+        return code
     top = parser()
     try:
         chosen = top.parse_args(words)
