@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nukarumi._errors import BadInput
+from nukarumi.linear.shell import add_commands as add_linear
 
 __all__ = ["main", "parser"]
 
@@ -75,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="store_true", help="print the version and end")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     _add_race(commands)
+    add_linear(commands)
     commands.add_parser("bench", add_help=False, help="measure this machine, side by side with what else is installed")
     return top
 

@@ -6,11 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nukarumi.linear.classifier import AdagradClassifier
+    from nukarumi.linear.reading import load_svmlight
     from nukarumi.linear.regressor import AdagradRegressor
+    from nukarumi.linear.storage import load, save
+    from nukarumi.linear.streaming import fit_file, predict_file
 
-__all__ = ["AdagradClassifier", "AdagradRegressor"]
+__all__ = ["AdagradClassifier", "AdagradRegressor", "fit_file", "load", "load_svmlight", "predict_file", "save"]
 
-_ROOMS = {"AdagradClassifier": "classifier", "AdagradRegressor": "regressor"}
+_ROOMS = {
+    "AdagradClassifier": "classifier",
+    "AdagradRegressor": "regressor",
+    "fit_file": "streaming",
+    "load": "storage",
+    "load_svmlight": "reading",
+    "predict_file": "streaming",
+    "save": "storage",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -61,6 +61,7 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         loss_curve_: list[float]
         trail_: Trail
         _learner: Learner
+        _met: float
 
     # What the kind of estimator decides -------------------------------------------------------------------------------
 
@@ -274,19 +275,20 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         kept, held = train_test_split(keep, test_size=self.validation_fraction, random_state=rng, stratify=stratify)
         return np.sort(kept), held
 
-    def _learn_part(self, X: Any, y: Any, weight: Floats) -> Self:
-        """All of `partial_fit` after the checks: the rows once, in the order given."""
+    def _learn_part(self, X: Any, y: Any, weight: Floats, *, watch: bool = False) -> Self:
+        """All of `partial_fit` after the checks: the rows once, in the order given; their mean loss if watched."""
         learner = self._continued() if hasattr(self, "_learner") else self._new(X.shape[1])
         fresh = not hasattr(self, "_learner")
         examples, targets = self._examples(X), self._targets(y)
         if fresh:
             self._learner, self.loss_curve_ = learner, []
         order = np.flatnonzero(weight)
-        wanted = bool(self.record) or bool(self.verbose)
+        wanted = watch or bool(self.record) or bool(self.verbose)
         with self._recorder(fresh=fresh)(X, targets, weight):
             total = learner.walk(examples, targets, weight, order, jobs=self._jobs(), loss=wanted)
-        if wanted and len(order):
-            self.loss_curve_.append(total / len(targets) / float(weight.sum()))
+        self._met = total / len(targets) / float(weight.sum()) if wanted and len(order) else 0.0
+        if wanted and not watch:
+            self.loss_curve_.append(self._met)
         self.n_iter_ = 1
         return self
 

@@ -232,6 +232,9 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
         BadInput
             For a label that is not among ``classes``, or other classes than before. Nothing has been learnt then.
         """
+        return self._learn_part(*self._checked_part(X, y, classes, sample_weight))
+
+    def _checked_part(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> tuple[Any, NDArray[Any], Floats]:
         self._check_settings()
         first = not hasattr(self, "_learner")
         if self.class_weight == "balanced":
@@ -266,7 +269,7 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
         self._one_table(len(known))
         weight = self._of_classes(known, y, self._weight(sample_weight, X))
         self.classes_ = known
-        return self._learn_part(X, y, weight)
+        return X, y, weight
 
     def decision_function(self, X: Any) -> Floats:
         """The scores: (n_samples,) for two classes, positive for the second; else (n_samples, n_classes)."""

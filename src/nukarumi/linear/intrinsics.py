@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["fetch", "high_half"]
+__all__ = ["as_float", "fetch", "high_half", "leading_zeros"]
 
 
 @intrinsic
@@ -37,5 +37,27 @@ def high_half(context: Any, one: Any, other: Any) -> Any:
         wide, word = ir.IntType(128), ir.IntType(64)
         product = builder.mul(builder.zext(arguments[0], wide), builder.zext(arguments[1], wide))
         return builder.trunc(builder.lshr(product, wide(64)), word)
+
+    return signature, generate
+
+
+@intrinsic
+def leading_zeros(context: Any, number: Any) -> Any:
+    """How many zero bits stand before the first one of an unsigned 64-bit number that is not 0."""
+    signature = types.uint64(types.uint64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctlz(arguments[0], ir.IntType(1)(1))
+
+    return signature, generate
+
+
+@intrinsic
+def as_float(context: Any, bits: Any) -> Any:
+    """The float64 with these bits."""
+    signature = types.float64(types.uint64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.DoubleType())
 
     return signature, generate

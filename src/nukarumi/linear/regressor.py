@@ -161,9 +161,12 @@ class AdagradRegressor(RegressorMixin, LinearModel):  # type: ignore[misc]  # sc
         -------
         self
         """
+        return self._learn_part(*self._checked_part(X, y, sample_weight))
+
+    def _checked_part(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray[Any], Floats]:
         self._check_settings()
         X, y = self._checked(X, y, reset=not hasattr(self, "_learner"))
-        return self._learn_part(X, y, self._weight(sample_weight, X))
+        return X, y, self._weight(sample_weight, X)
 
     def predict(self, X: Any) -> Floats:
         """The predicted target of every row, (n_samples,)."""
