@@ -328,6 +328,7 @@ def vowpal(  # noqa: PLR0912, PLR0915 - one loop, so that it stays in the proces
                         break
                 else:
                     if end == begin:
+                        at = begin
                         wrong = words.A_NAME
                         break
                     column = int64(hashed(text, begin, end, space) & uint64(mask))
