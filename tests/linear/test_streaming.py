@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -185,3 +187,19 @@ def test_a_full_disk_keeps_the_old_file(written, tmp_path):
     assert ended.stdout == "File too large\n"
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "goldens" / "vw.json").read_text())
+
+
+@pytest.mark.parametrize("case", GOLDEN["scores"])
+def test_vowpal_wabbits_own_scores(tmp_path, case):
+    """Its ``--adaptive`` has no eps and float32; its text, hashes and namespaces mean the same here."""
+    for part in ("train", "test"):
+        (tmp_path / f"{part}.vw").write_text("\n".join(GOLDEN[part]) + "\n")
+    loss, intercept = case.split()[0], "without" not in case
+    model = AdagradClassifier(loss, lr=GOLDEN["lr"], eps=1e-30, fit_intercept=intercept)
+    fit_file(model, tmp_path / "train.vw", bits=GOLDEN["bits"])
+    ((scores, _),) = predict_file(model, tmp_path / "test.vw", "decision_function", bits=GOLDEN["bits"])
+    np.testing.assert_allclose(scores, GOLDEN["scores"][case], rtol=0, atol=1e-4)
+    assert np.abs(scores).max() > 0.5
