@@ -361,9 +361,10 @@ def test_bad_rows_are_refused_and_change_nothing(data):
 
 
 def test_scores_that_overflow_are_an_error():
-    X = np.full((4, 1), 1e300)
+    X, model = np.full((4, 1), 1e300), AdagradRegressor(lr=1e200, tol=None, max_iter=9)
     with pytest.raises(BadInput, match="scores must stay finite"):
-        AdagradRegressor(lr=1e200, tol=None, max_iter=9).fit(X, [1e300, -1e300, 1e300, -1e300])
+        model.fit(X, [1e300, -1e300, 1e300, -1e300])
+    assert not hasattr(model, "coef_")
 
 
 def test_coefficients_are_read_only(data):

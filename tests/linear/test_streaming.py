@@ -120,6 +120,8 @@ def test_no_examples_and_no_labels(tmp_path):
         fit_file(AdagradClassifier(), tmp_path / "empty.svm")
     with pytest.raises(BadInput, match="must have a label"):
         fit_file(AdagradClassifier(), tmp_path / "bare.vw")
+    with pytest.raises(BadInput, match="keeps no trail"):
+        fit_file(AdagradClassifier(record=True), tmp_path / "bare.vw")
     with pytest.raises(BadInput, match="passes must be"):
         fit_file(AdagradClassifier(), tmp_path / "bare.vw", passes=0)
 

@@ -238,8 +238,31 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         if not len(keep):
             raise BadInput("some sample_weight must be > 0", "all are 0", "pass positive weights")
         examples, targets = self._examples(X), self._targets(y)
+        before = self.__dict__.get("_learner")
         self._learner, self.loss_curve_ = learner, []
-        record = self._recorder(fresh=not warm)
+        try:
+            self._epochs(X, examples, targets, weight, keep, judge, rng, fresh=not warm)
+        except BadInput:
+            self._learner = before
+            if before is None:
+                del self._learner
+            raise
+        return self
+
+    def _epochs(
+        self,
+        X: Any,
+        examples: Examples,
+        targets: Floats,
+        weight: Floats,
+        keep: NDArray[Any],
+        judge: tuple[Any, Any, Floats] | None,
+        rng: Any,
+        *,
+        fresh: bool,
+    ) -> None:
+        """Walk over the kept rows until it no longer helps."""
+        learner, record = self._learner, self._recorder(fresh=fresh)
         best, waited, epoch = -math.inf, 0, 0
         for epoch in range(1, self.max_iter + 1):
             order = keep[rng.permutation(len(keep))] if self.shuffle else keep
@@ -263,10 +286,9 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
                     f"{type(self).__name__} was still improving after max_iter={self.max_iter} epochs; "
                     "raise max_iter or tol",
                     ConvergenceWarning,
-                    stacklevel=3,
+                    stacklevel=4,
                 )
         self.n_iter_ = epoch
-        return self
 
     def _held_out(self, keep: NDArray[Any], y: Any, rng: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         from sklearn.model_selection import train_test_split  # noqa: PLC0415

@@ -11,7 +11,7 @@ import math
 import queue
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -121,7 +121,7 @@ def batches(
     return _text(path, kind, bits, block)
 
 
-def ahead(items: Iterator[Batch]) -> Iterator[Batch]:
+def ahead(items: Iterator[Batch]) -> Generator[Batch, None, None]:
     """The same items, each made by a thread while the one before is in use."""
     ready: queue.Queue[tuple[Batch | None, BaseException | None]] = queue.Queue(1)
     stopped = threading.Event()

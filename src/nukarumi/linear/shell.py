@@ -239,10 +239,15 @@ def _predict(chosen: argparse.Namespace) -> int:
         )
     for predictions, _ in predict_file(model, chosen.file, method, **_reading(chosen, about["bits"])):
         if predictions.ndim == 1:
-            sys.stdout.writelines(f"{value}\n" for value in predictions.tolist())
+            sys.stdout.writelines(f"{_word(value)}\n" for value in predictions.tolist())
         else:
             sys.stdout.writelines(" ".join(map(str, row)) + "\n" for row in predictions.tolist())
     return 0
+
+
+def _word(value: Any) -> str:
+    """A label or a number as people write it: 1, not 1.0; else every digit that it has."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _say(line: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -96,34 +97,38 @@ def fit_file(
     path = Path(path)
     if passes < 1:
         raise BadInput("passes must be a whole number >= 1", passes, "pass passes=1")
+    if model.record:
+        raise BadInput("fit_file keeps no trail, because columns may still grow", "record=True", "set record=False")
     learning = copy.deepcopy(model)
     met, weight = 0.0, 0.0
     for epoch in range(1, passes + 1):
         found = False
-        for batch in ahead(batches(path, format, bits=bits, label=label, block=block)):
-            found = True
-            _need_labels(path, batch)
-            X = fitted_width(learning, batch.X, grow=True)
-            try:
-                X, y, weights = _checked(learning, X, batch, classes)
-            except BadInput as error:
-                raise BadInput(f"{path}, from line {batch.line}: {error.rule}", error.received, error.cure) from error
-            learning._learn_part(X, y, weights, watch=True)
-            met, weight = met + learning._met * weights.sum(), weight + weights.sum()
-            if progress is not None:
-                progress(Standing(epoch, batch.share, learning.t_, met / weight if weight else float("nan")))
+        with closing(ahead(batches(path, format, bits=bits, label=label, block=block))) as reading:
+            for batch in reading:
+                found = True
+                X, y, weights = _checked(learning, path, batch, classes)
+                learning._learn_part(X, y, weights, watch=True)
+                met, weight = met + learning._met * weights.sum(), weight + weights.sum()
+                if progress is not None:
+                    progress(Standing(epoch, batch.share, learning.t_, met / weight if weight else float("nan")))
         if not found:
             raise BadInput(f"{path} must hold examples", "none", "add some")
     model.__dict__.update(learning.__dict__)
     return model
 
 
-def _checked(model: LinearModel, X: Any, batch: Batch, classes: Any) -> tuple[Any, Any, Any]:
-    if isinstance(model, AdagradClassifier):
-        if classes is None and not hasattr(model, "classes_"):
-            classes = np.unique(batch.y)
-        return model._checked_part(X, batch.y, classes, batch.weight)
-    return model._checked_part(X, batch.y, batch.weight)  # type: ignore[no-any-return]
+def _checked(model: LinearModel, path: Path, batch: Batch, classes: Any) -> tuple[Any, Any, Any]:
+    """The batch as `partial_fit` would have it; an error names the file and the line."""
+    _need_labels(path, batch)
+    X = fitted_width(model, batch.X, grow=True)
+    try:
+        if isinstance(model, AdagradClassifier):
+            if classes is None and not hasattr(model, "classes_"):
+                classes = np.unique(batch.y)
+            return model._checked_part(X, batch.y, classes, batch.weight)
+        return model._checked_part(X, batch.y, batch.weight)  # type: ignore[no-any-return]
+    except BadInput as error:
+        raise BadInput(f"{path}, from line {batch.line}: {error.rule}", error.received, error.cure) from error
 
 
 def _need_labels(path: Path, batch: Batch) -> None:
@@ -179,5 +184,6 @@ def predict_file(
     ------
     predictions, labels
     """
-    for batch in ahead(batches(Path(path), format, bits=bits, label=label, block=block)):
-        yield getattr(model, method)(fitted_width(model, batch.X, grow=False)), batch.y
+    with closing(ahead(batches(Path(path), format, bits=bits, label=label, block=block))) as reading:
+        for batch in reading:
+            yield getattr(model, method)(fitted_width(model, batch.X, grow=False)), batch.y
