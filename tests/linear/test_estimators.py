@@ -371,3 +371,15 @@ def test_coefficients_are_read_only(data):
     model = AdagradClassifier(**ONCE).fit(*data[:2])
     with pytest.raises(ValueError, match="read-only"):
         model.coef_[0, 0] = 1.0
+
+
+def test_sparse_matrices_that_point_outside_are_refused(data):
+    X = sp.csr_matrix(data[0])
+    for place, value, says in (("indices", 30, "0 to 29"), ("indices", -1, "0 to 29"), ("indptr", -5, "in order")):
+        broken = X.copy()
+        getattr(broken, place)[4] = value
+        broken.has_canonical_format = True  # what scipy would otherwise look at itself
+        with pytest.raises(BadInput, match=says):
+            AdagradClassifier(**ONCE).fit(broken, data[1])
+    with pytest.raises(BadInput, match="keep its 30 features"):
+        AdagradClassifier(warm_start=True, **ONCE).fit(X, data[1]).fit(X[:, :9], data[1])

@@ -230,6 +230,12 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         """All of `fit` after the checks."""
         warm = self.warm_start and hasattr(self, "_learner") and not classes_changed
         learner = self._continued() if warm else self._new(X.shape[1])
+        if learner.features != X.shape[1]:
+            raise BadInput(
+                f"with warm_start=True X must keep its {learner.features} features",
+                f"{X.shape[1]}",
+                "bring the same features, or set warm_start=False",
+            )
         rng = check_random_state(self.random_state)
         keep, judge = np.flatnonzero(weight), None
         if self.early_stopping:
@@ -238,13 +244,11 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         if not len(keep):
             raise BadInput("some sample_weight must be > 0", "all are 0", "pass positive weights")
         examples, targets = self._examples(X), self._targets(y)
-        before = self.__dict__.get("_learner")
         self._learner, self.loss_curve_ = learner, []
         try:
             self._epochs(X, examples, targets, weight, keep, judge, rng, fresh=not warm)
         except BadInput:
-            self._learner = before
-            if before is None:
+            if not warm:
                 del self._learner
             raise
         return self

@@ -44,6 +44,7 @@ class Examples:
         """From a checked matrix; it is only copied if a row names a column twice or out of order."""
         if not hasattr(X, "indptr"):
             return cls(np.require(X, requirements=["C", "A"]), None, None, X.shape)
+        _check_places(X)
         if not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
@@ -182,8 +183,11 @@ class Learner:
         Raises
         ------
         BadInput
-            If a score is no longer finite; the weights up to that row stay as the walk has made them.
+            If the rows have other features than the model. If a score is no longer finite: the weights then stay as
+            the walk has made them up to that row.
         """
+        if examples.shape[1] != self.features:
+            raise BadInput(f"rows must have the model's {self.features} features", examples.shape[1], "bring the same")
         scheme = SCHEMES[self.scheme]
         run = loop(
             scheme,
@@ -221,6 +225,19 @@ class Learner:
                     "the scores must stay finite", f"a score of row {failed - 1} overflowed", "scale X and y down"
                 )
         return sum(total for total, _ in ended)
+
+
+def _check_places(X: Any) -> None:
+    """The loops trust the columns of a matrix and the starts of its rows, so they are looked at first."""
+    lengths = np.diff(X.indptr)
+    if X.indptr[0] != 0 or X.indptr[-1] > len(X.indices) or (lengths < 0).any():
+        raise BadInput("the rows of a sparse matrix must start in order", "an indptr that falls", "build it anew")
+    unsigned = X.indices.view(f"u{X.indices.dtype.itemsize}")  # so that negative columns are large ones
+    if len(unsigned) and int(unsigned.max()) >= X.shape[1]:
+        row = int(np.flatnonzero(unsigned >= X.shape[1])[0])
+        raise BadInput(
+            f"the columns of a sparse matrix must lie in 0 to {X.shape[1] - 1}", f"{X.indices[row]}", "build it anew"
+        )
 
 
 def _at(array: NDArray[Any] | None) -> int:
