@@ -67,14 +67,18 @@ class Scheme:
         """Reading and update, each cut into constants and body."""
         return None if self.reading is None else hoist(read(self.reading)), hoist(self.straight)
 
+    @cached_property
+    def prologues(self) -> list[tuple[Callable[..., tuple[float, ...]], tuple[str, ...]]]:
+        """From settings to constants: of the reading, if there is one, and of the update; with the settings' names."""
+        return [(part.evaluate(), part.rule.settings) for part in self.parts if part is not None]
+
     def constants(self, settings: Mapping[str, float]) -> list[float]:
         """The numbers that the loop is given: for the features, then for the intercept, which has no penalty."""
         out: list[float] = []
         for values in (settings, {**settings, "l1": 0.0, "l2": 0.0}):
-            for part in self.parts:
-                if part is not None:
-                    out += part.evaluate()(*(values[name] for name in part.rule.settings))
-        return [float(number) for number in out]
+            for prologue, names in self.prologues:
+                out += map(float, prologue(*(values[name] for name in names)))
+        return out
 
     def weights(self, letters: Mapping[str, Any], t: float, settings: Mapping[str, float]) -> Any:
         """The weights of whole columns of the table after ``t`` steps, by the same rules in NumPy."""
