@@ -17,6 +17,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nukarumi._errors import BadInput
+from nukarumi.lessons.shell import add_quiz
+from nukarumi.linear.shell import add_commands as add_linear
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,8 +99,7 @@ def parser() -> argparse.ArgumentParser:
     _add_race(commands)
     _add_lab(commands)
     _add_handout(commands)
-    from nukarumi.lessons.shell import add_quiz  # noqa: PLC0415
-
+    add_linear(commands)
     add_quiz(commands)
     for name, (_, purpose) in OWN_WORDS.items():
         commands.add_parser(name, add_help=False, help=purpose)

@@ -9,8 +9,8 @@ annotated ``float`` is a setting, the same for all entries. Nothing is changed i
 and returns the new ones.
 
 The letters: ``w`` parameter, ``g`` gradient, ``h`` accumulated squared gradients, ``v`` velocity (momentum) or second
-moment (Adam), ``m`` first moment, ``d`` accumulated squared steps, ``q`` the mean square of a row's gradient (what
-`mean_square` gives, after every stage); ``t`` counts updates and is 1 at the first.
+moment (Adam), ``m`` first moment, ``d`` accumulated squared steps, ``u`` accumulated gradients, ``q`` the mean square
+of a row's gradient (what `mean_square` gives, after every stage); ``t`` counts updates and is 1 at the first.
 
 Examples
 --------
@@ -36,19 +36,24 @@ __all__ = [
     "adagrad",
     "adam",
     "adamw",
+    "average",
     "clip_scale",
     "clipped",
     "coupled_decay",
     "decayed_lr",
     "decoupled_decay",
+    "dual_averaging",
+    "dual_averaging_sums",
     "eps_hat",
     "eps_hat_inside",
+    "lag",
     "mean_square",
     "momentum",
     "momentum_lr_outside",
     "nesterov",
     "nesterov_lr_outside",
     "opposite",
+    "proximal",
     "rmsprop",
     "rowwise_adagrad",
     "scaled",
@@ -64,6 +69,11 @@ def sqrt(x: Any) -> Any:
 def maximum(x: Any, y: Any) -> Any:
     """The larger of two values; NaN wins."""
     return np.maximum(x, y)
+
+
+def sign(x: Any) -> Any:
+    """-1, 0 or 1; NaN stays."""
+    return np.sign(x)
 
 
 def minimum(x: Any, y: Any) -> Any:
@@ -189,6 +199,50 @@ def adamw(
     w = decoupled_decay(w, lr, weight_decay)
     w, m, v = adam(w, g, m, v, lr, beta1, beta2, eps, t)
     return w, m, v
+
+
+# Sparse weights: Adagrad with a penalty, for features that most examples lack -----------------------------------
+
+
+def proximal(w: Array, h: Array, k: Array, lr: float, eps: float, l1: float, l2: float) -> Array:
+    """What a penalty does to a weight in k steps without a gradient: composite mirror descent, its proximal half.
+
+    Duchi, Hazan and Singer 2011, equation 4 and section 5.1: after Adagrad's step the weight goes to the minimum of
+    ``(w - old)**2 / (2 * pull) + l1 * abs(w) + l2 / 2 * w**2``. While a feature is absent its h stays, so k steps of
+    l1 are one step k times as strong; for l2 the same holds up to terms of second order in ``l2 * pull``.
+    """
+    pull = lr * k / (sqrt(h) + eps)
+    w = sign(w) * maximum(abs(w) - l1 * pull, 0.0) / (1 + l2 * pull)
+    return w
+
+
+def dual_averaging_sums(u: Array, g: Array, h: Array) -> tuple[Array, Array]:
+    """What regularised dual averaging remembers of a gradient: its sum u and the sum of its squares h."""
+    u = u + g
+    h = h + g * g
+    return u, h
+
+
+def dual_averaging(u: Array, h: Array, t: Array, lr: float, eps: float, l1: float, l2: float) -> Any:
+    """The weight after t steps of regularised dual averaging; exactly 0 where abs(u) <= t * l1.
+
+    Duchi, Hazan and Singer 2011, equation 3 and section 5.1: the minimum of
+    ``u * w + t * (l1 * abs(w) + l2 / 2 * w**2) + (sqrt(h) + eps) * w**2 / (2 * lr)``.
+    """
+    w = -lr * sign(u) * (maximum(abs(u), t * l1) - t * l1) / (sqrt(h) + eps + lr * l2 * t)
+    return w
+
+
+def lag(s: Array, w: Array, before: Array, t: Array) -> Array:
+    """How far the running mean of a weight lies behind it, times t: a weight that rests needs no bookkeeping."""
+    s = s + (t - 1) * (w - before)
+    return s
+
+
+def average(w: Array, s: Array, t: Array) -> Array:
+    """The mean of a weight's values after each of t steps (Polyak and Juditsky 1992), from its `lag`."""
+    w = w - s / t
+    return w
 
 
 # What may happen to a gradient or a parameter before the rule ---------------------------------------------------------

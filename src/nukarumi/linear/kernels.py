@@ -1,0 +1,351 @@
+"""The loop of a linear model: one example after the other, written from the rules' own lines.
+
+The weights stand in a *table*: one line for the intercept, then one line a feature, and in each line the letters of
+the scheme side by side (``w``, ``h`` ...), so that one visit to memory brings all of them. An example gathers the
+lines of its non-zeros into a small buffer, scores, updates the buffer by the rule in one straight sweep that the
+processor does eight at a time, and puts it back. What an example lacks is never touched.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from nukarumi import rules
+from nukarumi.linear import losses, machine
+from nukarumi.translate.hoist import Hoisted, hoist
+from nukarumi.translate.straight import Line, StraightLine, compiled, read, renamed
+
+__all__ = ["AHEAD", "DUAL", "LETTERS", "MIRROR", "MIRROR_AVERAGED", "MIRROR_PENALISED", "Scheme", "loop", "source"]
+
+LETTERS = ("w", "h", "u", "s", "last")
+"""Every letter that a scheme may keep; each has its own buffer, the same for all loops."""
+
+LANES = 8
+AHEAD = 6
+"""How many examples ahead the processor is told to fetch; shuffled rows are strewn over the memory."""
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How a weight is kept, read and updated.
+
+    Attributes
+    ----------
+    name
+        For the cache and for errors.
+    letters
+        What stands in a line of the table. ``s`` is the lag of the mean weight, ``last`` the step of the last update.
+    update
+        From the gradient ``g`` to new letters.
+    reading
+        From the letters to the weight ``w`` of now; None if ``w`` is one of them. Its ``t`` are the steps done so
+        far, its ``k`` the steps since ``last``.
+    """
+
+    name: str
+    letters: tuple[str, ...]
+    update: Callable[..., Any]
+    reading: Callable[..., Any] | None = None
+
+    @cached_property
+    def straight(self) -> StraightLine:
+        """The update as straight lines; with the letter ``s``, the lag of the mean is kept too."""
+        rule = read(self.update)
+        if "s" not in self.letters:
+            return rule
+        before = Line("before", ast.Name("w"))
+        lines = (before, *rule.lines, *read(rules.lag).lines)
+        return StraightLine(rule.name, (*rule.arrays, "s", "t"), rule.settings, lines, (*rule.returns, "s"))
+
+    @cached_property
+    def parts(self) -> tuple[Hoisted | None, Hoisted]:
+        """Reading and update, each cut into constants and body."""
+        return None if self.reading is None else hoist(read(self.reading)), hoist(self.straight)
+
+    @cached_property
+    def prologues(self) -> list[tuple[Callable[..., tuple[float, ...]], tuple[str, ...]]]:
+        """From settings to constants: of the reading, if there is one, and of the update; with the settings' names."""
+        return [(part.evaluate(), part.rule.settings) for part in self.parts if part is not None]
+
+    def constants(self, settings: Mapping[str, float]) -> list[float]:
+        """The numbers that the loop is given: for the features, then for the intercept, which has no penalty."""
+        out: list[float] = []
+        for values in (settings, {**settings, "l1": 0.0, "l2": 0.0}):
+            for prologue, names in self.prologues:
+                out += map(float, prologue(*(values[name] for name in names)))
+        return out
+
+    def weights(self, letters: Mapping[str, Any], t: float, settings: Mapping[str, float]) -> Any:
+        """The weights of whole columns of the table after ``t`` steps, by the same rules in NumPy."""
+        if self.reading is None:
+            return rules.average(letters["w"], letters["s"], t) if "s" in letters and t > 0 else letters["w"]
+        line = read(self.reading)
+        given = {**letters, "t": t, "k": t + 1.0 - letters["last"] if "last" in letters else None}
+        return compiled(line)(*(given[name] for name in line.arrays), *(settings[name] for name in line.settings))[0]
+
+
+MIRROR = Scheme("mirror", ("w", "h"), rules.adagrad)
+MIRROR_AVERAGED = Scheme("mirror_averaged", ("w", "h", "s"), rules.adagrad)
+MIRROR_PENALISED = Scheme("mirror_penalised", ("w", "h", "last"), rules.adagrad, rules.proximal)
+DUAL = Scheme("dual_averaging", ("u", "h"), rules.dual_averaging_sums, rules.dual_averaging)
+
+
+def _body(part: Hoisted, prefix: str) -> list[str]:
+    names = {name: f"{prefix}{name}" for name in part.constants}
+    if prefix.endswith("r_"):
+        names["t"] = "done"
+    return [str(Line(line.target, renamed(line.value, names))) for line in part.body]
+
+
+def _in(depth: int, lines: list[str]) -> list[str]:
+    return ["    " * depth + line for line in lines]
+
+
+def _head(scheme: Scheme, arguments: str) -> list[str]:
+    """The signature, the constants, the clock, and the start of the loop over examples up to the row's place."""
+    out = [f"def loop({arguments}):"]
+    at = 0
+    for whose in ("feature", "intercept"):
+        for what, part in zip(("r", "u"), scheme.parts, strict=True):
+            if part is not None:
+                out += [f"    {whose}_{what}_{name} = constants[{at + k}]" for k, name in enumerate(part.constants)]
+                at += len(part.constants)
+    return [
+        *out,
+        "    t = clock[0]",
+        "    total = clock[1]",
+        "    for n in range(first, stop):",
+        "        i = order[n]",
+    ]
+
+
+def _row(dense: bool) -> list[str]:
+    """An example's non-zeros: ``m`` of them, columns at ``here_at[lo + e]``."""
+    if dense:
+        return [
+            "lo = 0",
+            "m = 0",
+            "for j in range(columns):",
+            "    x = values_at[i * columns + j]",
+            "    column_at[m] = j",
+            "    value_at[m] = x",
+            "    if x != 0.0:",
+            "        m += 1",
+        ]
+    return [
+        f"fetch(start_at, order[min(n + {2 * AHEAD}, stop - 1)])",
+        f"far = start_at[order[min(n + {AHEAD}, stop - 1)]]",
+        "for e in range(16):",
+        "    fetch(values_at, far + e * 8)",
+        "for e in range(8):",
+        "    fetch(columns_at, far + e * 16)",
+        "lo = start_at[i]",
+        "m = start_at[i + 1] - lo",
+    ]
+
+
+def _dispatch(kind: str, target: str) -> list[str]:
+    """A chain over the losses; their order is their number."""
+    out = []
+    for number, name in enumerate(losses.LOSSES):
+        out += [f"{'if' if number == 0 else 'elif'} loss == {number}:", f"    {target} = {name}{kind}(p, y, at)"]
+    return [*out, "else:", f"    {target} = 0.0"]
+
+
+def source(scheme: Scheme, *, dense: bool) -> str:
+    """The Python text of the loop over examples, one score an example.
+
+    Examples
+    --------
+    >>> text = source(MIRROR, dense=False)
+    >>> "h = h + g * g" in text and "w = w - feature_u_c0 * g / (sqrt(h) + feature_u_c1)" in text
+    True
+    """
+    reading, update = scheme.parts
+    letters, size = scheme.letters, len(scheme.letters)
+    moved = [letter for letter in letters if letter in scheme.straight.returns]
+    used = [letter for letter in letters if letter in scheme.straight.arrays]
+    columns = "column_at" if dense else "columns_at"
+    since = ["k = t - last"] if "last" in letters else []
+    out = _head(scheme, ", ".join(name for name, _ in _arguments("", "")))
+    out += [
+        *_in(2, _row(dense)),
+        f"        full = (m + {LANES - 1}) // {LANES} * {LANES}",
+        "        done = t",
+        "        t = t + 1.0",
+        "        p = 0.0",
+        "        for e in range(m):",
+        f"            line = ({columns}[lo + e] + 1) * {size}",
+        *(f"            {letter}_at[e] = table[line + {k}]" for k, letter in enumerate(letters)),
+        *([] if dense else ["            value_at[e] = values_at[lo + e]"]),
+        *([] if reading else ["            p = p + w_at[e] * value_at[e]"]),
+        "        for e in range(m, full):",
+        "            value_at[e] = 0.0",
+    ]
+    if reading:
+        out += [
+            "        for e in range(full):",
+            *(f"            {letter} = {letter}_at[e]" for letter in letters),
+            *_in(3, [*since, *_body(reading, "feature_r_")]),
+            "            w_at[e] = w",
+            "        for e in range(m):",
+            "            p = p + w_at[e] * value_at[e]",
+        ]
+    intercept = [f"{letter} = table[{k}]" for k, letter in enumerate(letters)]
+    intercept += [*since, *_body(reading, "intercept_r_")] if reading else []
+    out += [
+        "        if intercept != 0:",
+        *_in(3, [*intercept, "p = p + w"]),
+        "        y = y_at[i]",
+        *_in(2, _dispatch("_slope", "slope")),
+        "        slope = slope * weight_at[i]",
+        "        if not abs(slope) < infinity:",
+        "            clock[0] = done",
+        "            clock[1] = total",
+        "            return i + 1",
+        "        if wanted != 0:",
+        *_in(3, _dispatch("", "value")),
+        "            total = total + value * weight_at[i]",
+        "        if slope != 0.0:",
+        "            for e in range(full):",
+        "                g = slope * value_at[e]",
+        *(f"                {letter} = {letter}_at[e]" for letter in used),
+        *_in(4, _body(update, "feature_u_")),
+        *(f"                {letter}_at[e] = {letter}" for letter in moved),
+        "            for e in range(m):",
+        f"                line = ({columns}[lo + e] + 1) * {size}",
+        *(
+            f"                table[line + {k}] = {'t' if letter == 'last' else f'{letter}_at[e]'}"
+            for k, letter in enumerate(letters)
+        ),
+        "            if intercept != 0:",
+        *_in(4, [*intercept, "g = slope", *_body(update, "intercept_u_")]),
+        *(f"                table[{k}] = {'t' if letter == 'last' else letter}" for k, letter in enumerate(letters)),
+    ]
+    return "\n".join([*out, "    clock[0] = t", "    clock[1] = total", "    return 0"]) + "\n"
+
+
+def softmax(scheme: Scheme, *, dense: bool) -> str:
+    """The Python text of the loop over examples for the multinomial loss: a score for each of ``classes`` classes.
+
+    A line of the table holds the first letter of every class, then the second.
+    """
+    reading, update = scheme.parts
+    letters, size = scheme.letters, len(scheme.letters)
+    columns = "column_at" if dense else "columns_at"
+    since = ["k = t - last"] if "last" in letters else []
+    load = [f"{letter} = table[line + {k} * classes + c]" for k, letter in enumerate(letters)]
+    stored = [
+        f"table[line + {k} * classes + c] = {'t' if letter == 'last' else letter}" for k, letter in enumerate(letters)
+    ]
+
+    def weight(whose: str) -> list[str]:
+        return [*load, *since, *_body(reading, f"{whose}_r_")] if reading else load
+
+    out = _head(scheme, ", ".join(name for name, _ in _arguments("", "")))
+    out += [
+        *_in(2, _row(dense)),
+        "        done = t",
+        "        t = t + 1.0",
+        "        for c in range(classes):",
+        "            score_at[c] = 0.0",
+        "        for e in range(m):",
+        f"            line = ({columns}[lo + e] + 1) * {size} * classes",
+        *([] if dense else ["            value_at[e] = values_at[lo + e]"]),
+        "            x = value_at[e]",
+        "            for c in range(classes):",
+        *_in(4, [*weight("feature"), "score_at[c] = score_at[c] + w * x"]),
+        "        line = 0",
+        "        if intercept != 0:",
+        "            for c in range(classes):",
+        *_in(4, [*weight("intercept"), "score_at[c] = score_at[c] + w"]),
+        "        largest = score_at[0]",
+        "        for c in range(1, classes):",
+        "            largest = maximum(largest, score_at[c])",
+        "        mine = int(y_at[i])",
+        "        away = largest - score_at[mine]",
+        "        whole = 0.0",
+        "        for c in range(classes):",
+        "            score_at[c] = exp(score_at[c] - largest)",
+        "            whole = whole + score_at[c]",
+        "        if not whole < infinity:",
+        "            clock[0] = done",
+        "            clock[1] = total",
+        "            return i + 1",
+        "        if wanted != 0:",
+        "            total = total + (log(whole) + away) * weight_at[i]",
+        "        for c in range(classes):",
+        "            score_at[c] = score_at[c] / whole",
+        "        score_at[mine] = score_at[mine] - 1.0",
+        "        for c in range(classes):",
+        "            score_at[c] = score_at[c] * weight_at[i]",
+        "        for e in range(m):",
+        f"            line = ({columns}[lo + e] + 1) * {size} * classes",
+        "            x = value_at[e]",
+        "            for c in range(classes):",
+        *_in(4, [*weight("feature"), "g = score_at[c] * x", *_body(update, "feature_u_"), *stored]),
+        "        line = 0",
+        "        if intercept != 0:",
+        "            for c in range(classes):",
+        *_in(4, [*weight("intercept"), "g = score_at[c]", *_body(update, "intercept_u_"), *stored]),
+    ]
+    return "\n".join([*out, "    clock[0] = t", "    clock[1] = total", "    return 0"]) + "\n"
+
+
+def _arguments(index: str, value: str) -> list[tuple[str, str]]:
+    """What every loop is given, and its types for one kind of matrix."""
+    return [
+        ("first", "int64"),
+        ("stop", "int64"),
+        ("order", "int64*"),
+        ("start_at", f"{index}*"),
+        ("columns_at", f"{index}*"),
+        ("values_at", f"{value}*"),
+        ("columns", "int64"),
+        ("y_at", "float64*"),
+        ("weight_at", "float64*"),
+        ("loss", "int64"),
+        ("at", "float64"),
+        ("classes", "int64"),
+        ("wanted", "int64"),
+        ("intercept", "int64"),
+        ("table", "float64*"),
+        ("constants", "float64*"),
+        ("clock", "float64*"),
+        ("column_at", "int64*"),
+        ("value_at", "float64*"),
+        ("score_at", "float64*"),
+        *((f"{letter}_at", "float64*") for letter in LETTERS),
+    ]
+
+
+def _inputs() -> dict[str, Any]:
+    from math import exp, log  # noqa: PLC0415
+
+    from numba import njit  # noqa: PLC0415
+
+    from nukarumi.linear.intrinsics import fetch  # noqa: PLC0415
+    from nukarumi.optim.engine.intrinsics import NAMESPACE  # noqa: PLC0415
+
+    made: dict[str, Any] = {**NAMESPACE, "fetch": fetch, "exp": exp, "log": log, "infinity": float("inf")}
+    for name, loss in losses.LOSSES.items():
+        made[name] = njit(error_model="numpy")(loss.value)
+        made[f"{name}_slope"] = njit(error_model="numpy")(loss.slope)
+    return made
+
+
+_HERE = Path(__file__).parent
+_MADE_OF = (_HERE / "losses.py", _HERE / "intrinsics.py", _HERE.parent / "optim" / "engine" / "intrinsics.py")
+
+
+@cache
+def loop(scheme: Scheme, *, several: bool, dense: bool, index: str, value: str) -> Callable[..., int]:
+    """The compiled loop for one kind of matrix; it returns 0, or 1 + the row whose score is no longer finite."""
+    text = (softmax if several else source)(scheme, dense=dense)
+    name = f"linear-{'softmax-' if several else ''}{scheme.name}-{'dense' if dense else index}-{value}"
+    return machine.native(name, text, tuple(kind for _, kind in _arguments(index, value)), _inputs, _MADE_OF)

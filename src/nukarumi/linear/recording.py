@@ -1,0 +1,79 @@
+"""A trail of a linear model: one row for an epoch, or for a call of ``partial_fit``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nukarumi import rules
+from nukarumi.linear.learner import Floats, Learner
+from nukarumi.linear.losses import LOSSES, softmax
+from nukarumi.optim._rate import rate_function
+from nukarumi.optim.engine.recipe import recipe
+from nukarumi.trail import SMALL, Trail, read_array
+
+if TYPE_CHECKING:
+    from nukarumi.linear.base import LinearModel
+
+__all__ = ["new_trail", "recorded"]
+
+
+def new_trail(model: LinearModel) -> Trail:
+    """An empty trail that says where it comes from."""
+    return Trail(
+        states=("h",), small=SMALL, meta={"optimizer": "Adagrad", "model": type(model).__name__, "loss": model.loss}
+    )
+
+
+@contextmanager
+def recorded(model: LinearModel, X: Any, targets: Floats, weight: Floats) -> Iterator[None]:
+    """Record what happens inside as one row of ``model.trail_``: the step is the number of examples learnt from.
+
+    The loss and the gradient are those of the mean over these rows at the weights before.
+    """
+    learner = model._learner
+    before = _arrays(learner)
+    scores = model._raw(X)
+    loss, slopes = _slopes(learner, scores, targets, weight)
+    grads = {"coef": np.asarray((X.T @ slopes).T), "intercept": slopes.sum(axis=0)}
+    yield
+    trail, after = model.trail_, _arrays(learner)
+    if learner.t == (trail.steps[-1] if len(trail) else 0):
+        return
+    rate, names = rate_function(recipe(rules.adagrad), ("h",), "g")
+    readings: dict[str, dict[str, Any]] = {}
+    for name, span in (("coef", slice(1, learner.features + 1)), ("intercept", 0)):
+        h = learner.letter("h")[:, span]
+        effective = rate(h, *(learner.settings[setting] for setting in names))
+        shape = after[name].shape
+        trail.add_array(name, shape)
+        readings[name] = read_array(
+            before[name], after[name], grads[name], {"h": h}, effective, values=after[name].size <= trail.small
+        )
+    trail.append(learner.t, loss, readings)
+
+
+def _arrays(learner: Learner) -> dict[str, Floats]:
+    coefficients, intercepts = learner.weights()
+    return {"coef": coefficients, "intercept": intercepts}
+
+
+def _slopes(learner: Learner, scores: Floats, targets: Floats, weight: Floats) -> tuple[float, Floats]:
+    """The mean loss, and the slopes of its terms by score, (rows, outputs)."""
+    share = weight / weight.sum() if weight.any() else weight
+    if learner.several:
+        mine = np.arange(len(scores)), targets[0].astype(np.intp)
+        likely = softmax(scores)
+        loss = float(-(share @ np.log(likely[mine])))
+        likely[mine] -= 1.0
+        return loss, likely * share[:, None]
+    value, slope = LOSSES[learner.loss]
+    pairs = [
+        (float(p), float(y)) for row, of in zip(scores.T, targets, strict=True) for p, y in zip(row, of, strict=True)
+    ]
+    values = np.array([value(p, y, learner.at) for p, y in pairs]).reshape(targets.shape)
+    slopes = np.array([slope(p, y, learner.at) for p, y in pairs]).reshape(targets.shape)
+    return float((values @ share).mean()), (slopes * share).T

@@ -1,0 +1,254 @@
+"""The commands ``nukarumi fit`` and ``nukarumi predict``: linear models from files of any size."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nukarumi.linear.base import LinearModel
+    from nukarumi.linear.streaming import Standing
+
+__all__ = ["add_commands"]
+
+CLASSIFY = ("logistic", "log_loss", "hinge", "squared_hinge", "modified_huber")
+REGRESS = ("squared_error", "huber", "epsilon_insensitive", "quantile")
+EXAMPLES = """\
+examples:
+  nukarumi fit train.svm --test test.svm --loss logistic --model out.safetensors
+  nukarumi fit clicks.vw.gz --loss logistic --bits 22 --passes 2 --model out.safetensors
+  nukarumi fit train.svm --penalty l1 --alpha 1e-5 --update rda --model sparse.safetensors
+  nukarumi fit more.svm --start out.safetensors --model out.safetensors     go on with a model
+  nukarumi predict out.safetensors test.svm > predictions.txt
+"""
+
+
+def add_commands(commands: Any) -> None:
+    """Add ``fit`` and ``predict`` to the commands of the command line."""
+    fit = commands.add_parser(
+        "fit",
+        help="train a linear model by Adagrad from a file of any size",
+        description="Train a linear model by Adagrad, reading a file (svmlight, Vowpal Wabbit's text or Parquet; text "
+        "may be gzipped) a block at a time, in its order.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = fit.add_argument
+    add("train", type=Path, metavar="FILE", help="examples to learn from")
+    add("--test", type=Path, metavar="FILE", help="examples to judge by")
+    add("--model", type=Path, metavar="FILE", help="where to save the model, as safetensors (default: nowhere)")
+    add("--start", type=Path, metavar="FILE", help="a saved model to go on with, with its settings")
+    add("--loss", choices=[*CLASSIFY, *REGRESS], default="logistic", help="what is made small (default: logistic)")
+    add("--lr", type=float, default=0.1, metavar="X", help="learning rate (default: 0.1)")
+    add("--passes", type=int, default=1, metavar="N", help="how often to read the file (default: 1)")
+    add("--penalty", choices=["none", "l1", "l2", "elasticnet"], default="none", help="(default: none)")
+    add("--alpha", type=float, default=1e-5, metavar="X", help="strength of the penalty (default: 1e-5)")
+    add("--l1-ratio", type=float, default=0.15, metavar="X", help="share of l1 in elasticnet (default: 0.15)")
+    add("--update", choices=["mirror", "rda"], default="mirror", help="how a penalty is met (default: mirror)")
+    add("--average", action="store_true", help="keep the mean of the weights (default: the last ones)")
+    add("--no-intercept", action="store_true", help="leave out the intercept (default: have one)")
+    add("--multinomial", action="store_true", help="softmax for three classes or more (default: one against the rest)")
+    add("--epsilon", type=float, default=0.1, metavar="X", help="of huber and epsilon_insensitive (default: 0.1)")
+    add("--quantile", type=float, default=0.5, metavar="X", help="of the loss quantile (default: 0.5)")
+    add("--classes", metavar="A,B,...", help="all labels (default: those in the first 8 MiB)")
+    add("--json", action="store_true", help="print the result as JSON (default: as sentences)")
+    add("--quiet", action="store_true", help="show no progress (default: show it on standard error)")
+    _add_format(fit)
+    fit.set_defaults(run=_fit)
+
+    predict = commands.add_parser(
+        "predict",
+        help="predict for a file of any size, with a model that fit has saved",
+        description="Print one line for each example: its label, or what --show asks for.",
+    )
+    predict.add_argument("model", type=Path, metavar="MODEL", help="a file that nukarumi fit has saved")
+    predict.add_argument("file", type=Path, metavar="FILE", help="examples; their labels are not looked at")
+    predict.add_argument(
+        "--show",
+        choices=["label", "score", "probability"],
+        default="label",
+        help="what to print: labels, scores, or the probability of every class (default: label)",
+    )
+    _add_format(predict)
+    predict.set_defaults(run=_predict)
+
+
+def _add_format(command: Any) -> None:
+    add = command.add_argument
+    add("--format", choices=["svmlight", "vw", "parquet"], help="format of the files (default: by their names)")
+    add("--bits", type=int, metavar="N", help="names in Vowpal Wabbit's text become 2**N columns (default: 18)")
+    add(
+        "--label",
+        metavar="COLUMN",
+        help="column of labels in Parquet (default: label, y, target or class, or the last)",
+    )
+
+
+def _reading(chosen: argparse.Namespace, bits: int = 18) -> dict[str, Any]:
+    return {"format": chosen.format, "bits": chosen.bits or bits, "label": chosen.label}
+
+
+def _fit(chosen: argparse.Namespace) -> int:
+    from nukarumi.linear.reading import format_of  # noqa: PLC0415
+    from nukarumi.linear.storage import load_with_about, save  # noqa: PLC0415
+    from nukarumi.linear.streaming import fit_file  # noqa: PLC0415
+
+    for path in filter(None, (chosen.train, chosen.test)):
+        with path.open("rb"):  # before an hour of training, not after it
+            chosen.format or format_of(path)
+    if chosen.model is not None and not chosen.model.resolve().parent.is_dir():
+        raise FileNotFoundError(f"the folder of --model {chosen.model} is not there")
+    model, about = (_new(chosen), {"bits": 18}) if chosen.start is None else load_with_about(chosen.start)
+    reading = _reading(chosen, about["bits"])
+    begun, before = time.perf_counter(), model.t_ if chosen.start else 0
+    with _watch(chosen) as tell:
+        last: list[Standing] = []
+
+        def progress(standing: Standing) -> None:
+            last[:] = [standing]
+            tell(standing)
+
+        fit_file(model, chosen.train, passes=chosen.passes, classes=_classes(chosen), progress=progress, **reading)
+    found: dict[str, Any] = {
+        "train": str(chosen.train),
+        "examples": model.t_ - before,
+        "seconds": round(time.perf_counter() - begun, 3),
+        "loss": last[0].loss,
+        "features": model.n_features_in_,
+        "weights_not_zero": int((model.coef_ != 0).sum()),
+    }
+    if chosen.test is not None:
+        found["test"] = {"file": str(chosen.test), **_judged(model, chosen.test, reading)}
+    if chosen.model is not None:
+        save(model, chosen.model, {"bits": reading["bits"]})
+        found["model"] = str(chosen.model)
+    _say(json.dumps(found, indent=1) if chosen.json else _sentences(found))
+    return 0
+
+
+def _new(chosen: argparse.Namespace) -> LinearModel:
+    from nukarumi.linear import AdagradClassifier, AdagradRegressor  # noqa: PLC0415
+
+    common: dict[str, Any] = {
+        "penalty": None if chosen.penalty == "none" else chosen.penalty,
+        "alpha": chosen.alpha,
+        "l1_ratio": chosen.l1_ratio,
+        "update": chosen.update,
+        "lr": chosen.lr,
+        "average": chosen.average,
+        "fit_intercept": not chosen.no_intercept,
+    }
+    if chosen.loss in REGRESS:
+        return AdagradRegressor(chosen.loss, epsilon=chosen.epsilon, quantile=chosen.quantile, **common)
+    return AdagradClassifier(chosen.loss, multi_class="multinomial" if chosen.multinomial else "ovr", **common)
+
+
+def _classes(chosen: argparse.Namespace) -> list[Any] | None:
+    if chosen.classes is None:
+        return None
+    names: list[str] = chosen.classes.split(",")
+    try:
+        return [float(name) for name in names]
+    except ValueError:
+        return names
+
+
+def _judged(model: LinearModel, path: Path, reading: dict[str, Any]) -> dict[str, Any]:
+    """Error of labels, or root of the mean squared error, on a file."""
+    from nukarumi.linear.streaming import predict_file  # noqa: PLC0415
+
+    rows, wrong = 0, 0.0
+    for predictions, labels in predict_file(model, path, **reading):
+        rows += len(labels)
+        if hasattr(model, "classes_"):
+            wrong += float((predictions != labels).sum())
+        else:
+            wrong += float(((predictions - labels) ** 2).sum())
+    if hasattr(model, "classes_"):
+        return {"examples": rows, "error": wrong / max(rows, 1)}
+    return {"examples": rows, "rmse": (wrong / max(rows, 1)) ** 0.5}
+
+
+def _sentences(found: dict[str, Any]) -> str:
+    lines = [
+        f"{found['train']}: {found['examples']:,} examples in {found['seconds']:.1f} s",
+        f"mean loss {found['loss']:.5g}, each example met before it was learnt from",
+        f"{found['weights_not_zero']:,} weights of {found['features']:,} columns are not zero",
+    ]
+    if "test" in found:
+        test = found["test"]
+        told = (
+            f"{100 * test['error']:.2f} % wrong" if "error" in test else f"root mean squared error {test['rmse']:.5g}"
+        )
+        lines.append(f"{test['file']}: {test['examples']:,} examples, {told}")
+    if "model" in found:
+        lines.append(f"saved in {found['model']}")
+    return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def _watch(chosen: argparse.Namespace) -> Iterator[Any]:
+    """A bar on a terminal, a line a pass elsewhere, nothing if quiet."""
+    if chosen.quiet:
+        yield lambda standing: None
+    elif not sys.stderr.isatty():
+
+        def line(standing: Standing) -> None:
+            if standing.share >= 1.0:
+                sys.stderr.write(f"pass {standing.epoch}: {standing.examples:,} examples, loss {standing.loss:.5g}\n")
+
+        yield line
+    else:
+        from rich.console import Console  # noqa: PLC0415
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+        columns = (
+            TextColumn("pass {task.fields[epoch]}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.description}"),
+        )
+        with Progress(*columns, TimeElapsedColumn(), console=Console(file=sys.stderr)) as bars:
+            task = bars.add_task("", total=chosen.passes, epoch=1)
+            yield lambda standing: bars.update(
+                task,
+                completed=standing.epoch - 1 + standing.share,
+                epoch=standing.epoch,
+                description=f"{standing.examples:,} examples, loss {standing.loss:.5g}",
+            )
+
+
+def _predict(chosen: argparse.Namespace) -> int:
+    from nukarumi._errors import BadInput  # noqa: PLC0415
+    from nukarumi.linear.storage import load_with_about  # noqa: PLC0415
+    from nukarumi.linear.streaming import predict_file  # noqa: PLC0415
+
+    model, about = load_with_about(chosen.model)
+    method = {"label": "predict", "score": "decision_function", "probability": "predict_proba"}[chosen.show]
+    if method != "predict" and not hasattr(model, "classes_"):
+        method = "predict"  # a regressor's score is its prediction
+    if not hasattr(model, method):
+        raise BadInput(
+            f"--show {chosen.show} needs a model with probabilities", f"loss {model.loss}", "use --show score"
+        )
+    for predictions, _ in predict_file(model, chosen.file, method, **_reading(chosen, about["bits"])):
+        if predictions.ndim == 1:
+            sys.stdout.writelines(f"{_word(value)}\n" for value in predictions.tolist())
+        else:
+            sys.stdout.writelines(" ".join(map(str, row)) + "\n" for row in predictions.tolist())
+    return 0
+
+
+def _word(value: Any) -> str:
+    """A label or a number as people write it: 1, not 1.0; else every digit that it has."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")

@@ -1,0 +1,189 @@
+"""Learning from, and predicting for, files larger than memory."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nukarumi._errors import BadInput
+from nukarumi.linear.base import LinearModel
+from nukarumi.linear.classifier import AdagradClassifier
+from nukarumi.linear.reading import BLOCK, Batch, Format, ahead, batches
+
+__all__ = ["Standing", "fit_file", "predict_file"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a file has been read.
+
+    Attributes
+    ----------
+    epoch
+        Which pass, from 1.
+    share
+        How much of the file, 0 to 1.
+    examples
+        Examples learnt from in all.
+    loss
+        Their mean loss, each met before it was learnt from.
+    """
+
+    epoch: int
+    share: float
+    examples: int
+    loss: float
+
+
+def fit_file(
+    model: LinearModel,
+    path: str | PathLike[str],
+    *,
+    passes: int = 1,
+    classes: Any = None,
+    format: Format | None = None,
+    bits: int = 18,
+    label: str | None = None,
+    block: int = BLOCK,
+    progress: Callable[[Standing], None] | None = None,
+) -> LinearModel:
+    """Learn from a file in the order of its rows, a block at a time; a fitted model goes on.
+
+    Parameters
+    ----------
+    model
+        The estimator.
+    path
+        An svmlight, Vowpal Wabbit or Parquet file; the first two may be gzipped.
+    passes
+        How often to read it.
+    classes
+        All labels; if not told, those of the first block.
+    format, bits, label, block
+        As in `nukarumi.linear.reading.batches`.
+    progress
+        Told after every block how it stands.
+
+    Returns
+    -------
+    model
+
+    Raises
+    ------
+    BadInput
+        For a malformed file, with its line and column, or a label that is new. The model is then as it was.
+    OSError
+        If the file cannot be read; the model is then as it was.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from nukarumi.linear import AdagradClassifier
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".svm") as file:
+    ...     _ = file.write("1 0:1 2:1\\n-1 1:1 2:1\\n" * 20)
+    ...     file.flush()
+    ...     model = fit_file(AdagradClassifier(lr=0.5), file.name)
+    >>> model.predict([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    array([ 1., -1.])
+    """
+    path = Path(path)
+    if passes < 1:
+        raise BadInput("passes must be a whole number >= 1", passes, "pass passes=1")
+    if model.record:
+        raise BadInput("fit_file keeps no trail, because columns may still grow", "record=True", "set record=False")
+    learning = copy.deepcopy(model)
+    met, weight = 0.0, 0.0
+    for epoch in range(1, passes + 1):
+        found = False
+        with closing(ahead(batches(path, format, bits=bits, label=label, block=block))) as reading:
+            for batch in reading:
+                found = True
+                X, y, weights = _checked(learning, path, batch, classes)
+                learning._learn_part(X, y, weights, watch=True)
+                met, weight = met + learning._met * weights.sum(), weight + weights.sum()
+                if progress is not None:
+                    progress(Standing(epoch, batch.share, learning.t_, met / weight if weight else float("nan")))
+        if not found:
+            raise BadInput(f"{path} must hold examples", "none", "add some")
+    model.__dict__.update(learning.__dict__)
+    return model
+
+
+def _checked(model: LinearModel, path: Path, batch: Batch, classes: Any) -> tuple[Any, Any, Any]:
+    """The batch as `partial_fit` would have it; an error names the file and the line."""
+    _need_labels(path, batch)
+    X = fitted_width(model, batch.X, grow=True)
+    try:
+        if isinstance(model, AdagradClassifier):
+            if classes is None and not hasattr(model, "classes_"):
+                classes = np.unique(batch.y)
+            return model._checked_part(X, batch.y, classes, batch.weight)
+        return model._checked_part(X, batch.y, batch.weight)  # type: ignore[no-any-return]
+    except BadInput as error:
+        raise BadInput(f"{path}, from line {batch.line}: {error.rule}", error.received, error.cure) from error
+
+
+def _need_labels(path: Path, batch: Batch) -> None:
+    if batch.y.dtype.kind == "f" and np.isnan(batch.y).any():
+        row = int(np.flatnonzero(np.isnan(batch.y))[0])
+        raise BadInput(
+            f"{path}: every example to learn from must have a label",
+            f"none for example {row + 1} of those from line {batch.line} on",
+            "add it or remove that line",
+        )
+
+
+def fitted_width(model: LinearModel, X: Any, *, grow: bool) -> Any:
+    """The rows with as many columns as the model has: it grows, or what it has never seen is left out."""
+    from scipy.sparse import csr_matrix  # noqa: PLC0415
+
+    if not hasattr(model, "_learner") or not hasattr(X, "indptr"):
+        return X  # whole matrices are judged by scikit-learn's own check
+    known = model._learner.features
+    if X.shape[1] > known and grow:
+        model._learner.grow(X.shape[1])
+        model.n_features_in_ = X.shape[1]
+        return X
+    if X.shape[1] > known:
+        return X[:, :known]
+    return csr_matrix((X.data, X.indices, X.indptr), shape=(X.shape[0], known))
+
+
+def predict_file(
+    model: LinearModel,
+    path: str | PathLike[str],
+    method: str = "predict",
+    *,
+    format: Format | None = None,
+    bits: int = 18,
+    label: str | None = None,
+    block: int = BLOCK,
+) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Predictions and labels of a file, a block at a time.
+
+    Columns that training has never seen weigh nothing.
+
+    Parameters
+    ----------
+    model
+        A fitted estimator.
+    path, format, bits, label, block
+        As in `fit_file`.
+    method
+        "predict", "decision_function" or "predict_proba".
+
+    Yields
+    ------
+    predictions, labels
+    """
+    with closing(ahead(batches(Path(path), format, bits=bits, label=label, block=block))) as reading:
+        for batch in reading:
+            yield getattr(model, method)(fitted_width(model, batch.X, grow=False)), batch.y

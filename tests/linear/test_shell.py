@@ -1,0 +1,115 @@
+"""``nukarumi fit`` and ``nukarumi predict``: sentences, clean JSON, exit codes, files kept when something fails."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from nukarumi.cli import main
+from nukarumi.linear import load
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for name, count in (("train", 2000), ("test", 300)):
+        lines, texts, numbers = [], [], []
+        for _ in range(count):
+            columns = np.sort(rng.choice(40, 6, replace=False))
+            good = int((columns < 20).sum() * 2 + rng.integers(0, 2) > 6)
+            lines.append(f"{2 * good - 1} " + " ".join(f"{j}:1" for j in columns))
+            texts.append(f"{2 * good - 1} |w " + " ".join(f"word{j}" for j in columns))
+            numbers.append(f"{columns.sum()} " + " ".join(f"{j}:1" for j in columns))
+        (tmp_path / f"{name}.svm").write_text("\n".join(lines) + "\n")
+        (tmp_path / f"{name}.vw").write_text("\n".join(texts) + "\n")
+        (tmp_path / f"{name}_n.svm").write_text("\n".join(numbers) + "\n")
+    return tmp_path
+
+
+def test_fit_then_predict(folder, capsys):
+    assert main(["fit", "train.svm", "--test", "test.svm", "--loss", "logistic", "--model", "out.safetensors"]) == 0
+    told = capsys.readouterr()
+    assert "train.svm: 2,000 examples" in told.out
+    assert "% wrong" in told.out
+    assert "pass 1: 2,000 examples, loss 0." in told.err
+    assert main(["predict", "out.safetensors", "test.svm"]) == 0
+    found = capsys.readouterr().out.split()
+    truth = [line.split()[0] for line in (folder / "test.svm").read_text().splitlines()]
+    assert len(found) == 300
+    assert np.mean(np.array(found) != np.array(truth)) < 0.25
+    assert main(["predict", "out.safetensors", "test.svm", "--show", "probability"]) == 0
+    likely = np.array([line.split() for line in capsys.readouterr().out.splitlines()], float)
+    np.testing.assert_allclose(likely.sum(axis=1), 1.0)
+    assert main(["predict", "out.safetensors", "test.svm", "--show", "score"]) == 0
+    scores = np.array(capsys.readouterr().out.split(), float)
+    assert np.array_equal(scores > 0, likely[:, 1] > 0.5)
+
+
+def test_json_and_vowpal_wabbits_text_with_its_bits_kept(folder, capsys):
+    words = ["fit", "train.vw", "--test", "test.vw", "--bits", "10", "--json", "--quiet", "--model", "m.safetensors"]
+    assert main(words) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    result = json.loads(told.out)
+    assert result["features"] == 1024
+    assert result["test"]["error"] < 0.25
+    assert main(["predict", "m.safetensors", "test.vw"]) == 0
+    assert len(capsys.readouterr().out.split()) == 300
+
+
+def test_numbers(folder, capsys):
+    words = ["fit", "train_n.svm", "--test", "test_n.svm", "--loss", "squared_error", "--lr", "5", "--passes", "5"]
+    assert main([*words, "--json", "--quiet", "--model", "m.safetensors"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["examples"] == 10000
+    assert result["test"]["rmse"] < 5.0
+    assert main(["predict", "m.safetensors", "test_n.svm", "--show", "score"]) == 0
+    assert len(capsys.readouterr().out.split()) == 300
+
+
+def test_a_model_goes_on(folder, capsys):
+    assert main(["fit", "train.svm", "--passes", "2", "--model", "two.safetensors", "--quiet"]) == 0
+    assert main(["fit", "train.svm", "--model", "one.safetensors", "--quiet"]) == 0
+    assert main(["fit", "train.svm", "--start", "one.safetensors", "--model", "one.safetensors", "--quiet"]) == 0
+    capsys.readouterr()
+    assert np.array_equal(load("one.safetensors").coef_, load("two.safetensors").coef_)
+
+
+def test_sparse_weights(folder, capsys):
+    words = ["fit", "train.svm", "--penalty", "l1", "--update", "rda", "--json", "--quiet"]
+    counts = []
+    for alpha in ("1e-5", "1e-1"):
+        assert main([*words, "--alpha", alpha]) == 0
+        counts.append(json.loads(capsys.readouterr().out)["weights_not_zero"])
+    assert counts[1] < counts[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["fit", "none.svm"], 1, "none.svm"),
+        (["fit", "train.dat"], 2, "must tell its format"),
+        (["fit", "bad.svm", "--model", "kept.safetensors"], 2, "bad.svm, line 3, column 5: expected a finite number"),
+        (["fit", "train.svm", "--test", "none.svm"], 1, "none.svm"),
+        (["fit", "train.svm", "--model", "no/such/folder/m"], 1, "--model"),
+        (["fit", "train.svm", "--lr", "-1"], 2, "lr must be"),
+        (["fit", "train.svm", "--classes", "1,2"], 2, "labels must be among"),
+        (["fit", "train.svm", "--loss", "nonsense"], 2, ""),
+        (["predict", "train.svm", "test.svm"], 2, "must be a whole file"),
+        (["predict", "hinge.safetensors", "test.svm", "--show", "probability"], 2, "--show score"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_written(folder, capsys, words, code, says):
+    (folder / "bad.svm").write_text("1 1:2\n-1 1:2\n1 2:x\n")
+    (folder / "train.dat").write_text("1 1:2\n")
+    (folder / "kept.safetensors").write_text("old")
+    assert main(["fit", "train.svm", "--loss", "hinge", "--model", "hinge.safetensors", "--quiet"]) == 0
+    capsys.readouterr()
+    assert main(words) == code
+    told = capsys.readouterr()
+    assert says in told.err
+    assert told.out == ""
+    assert (folder / "kept.safetensors").read_text() == "old"
