@@ -19,7 +19,7 @@ from optim_family import CLASSES, ENGINES, assert_same, bytes_of, copied, proble
 
 import nukarumi
 from nukarumi.optim.base import Optimizer
-from nukarumi.optim.engine import group, loops, pool
+from nukarumi.optim.engine import group, loops, machine, pool
 
 SOURCE = str(Path(nukarumi.__file__).parents[1])
 LARGE = {"W": (2 * group.SHARED + 3,), "b": (5,)}
@@ -296,21 +296,21 @@ def test_a_compiled_loop_is_loaded_without_numba_next_time(tmp_path: Path) -> No
     assert python(ONE_LARGE_UPDATE, NUKARUMI_CACHE_DIR=str(tmp_path)).split() == [*first.split()[:2], "False"]
     for spoilt in (b"", whole[:20], whole[:32], whole[:100], whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
         kept.write_bytes(spoilt)
-        assert loops._read(kept) is None
+        assert machine.kept(kept) is None
     assert python(ONE_LARGE_UPDATE, NUKARUMI_CACHE_DIR=str(tmp_path)) == first
-    assert loops._read(kept) == whole[32:]
+    assert machine.kept(kept) == whole[32:]
 
 
 def test_a_cache_that_others_may_write_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Machine code is read from nobody else's folder; without a folder everything still runs."""
     monkeypatch.setenv("NUKARUMI_CACHE_DIR", str(tmp_path))
     tmp_path.chmod(0o700)
-    assert loops.cache_folder() == tmp_path
+    assert machine.cache_folder() == tmp_path
     tmp_path.chmod(0o777)
-    assert loops.cache_folder() is None
+    assert machine.cache_folder() is None
     (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("NUKARUMI_CACHE_DIR", str(tmp_path / "file" / "below"))
-    assert loops.cache_folder() is None
+    assert machine.cache_folder() is None
     monkeypatch.setattr(loops, "_loops", {})
     params = {"W": np.ones(3)}
     nukarumi.SGD(lr=0.5, engine="numba").update(params, {"W": np.ones(3)})

@@ -16,20 +16,16 @@ The loops over the rows of a table, which are kept in the same way, are in `nuka
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
-import stat
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from nukarumi._errors import BadInput
-from nukarumi._files import write_atomically
+from nukarumi.optim.engine import machine
 from nukarumi.optim.engine.recipe import Recipe
 
 __all__ = [
@@ -39,7 +35,6 @@ __all__ = [
     "Key",
     "Loop",
     "build",
-    "cache_folder",
     "cached",
     "link",
     "loaded",
@@ -177,7 +172,7 @@ def cached(recipe: Recipe | None, dtype: str, over: str = "entries") -> bool:
     if key in _loops:
         return True
     try:
-        return _read(_path(key, _text(key))) is not None
+        return machine.kept(_path(key, _text(key))) is not None
     except ImportError:
         return False
 
@@ -196,64 +191,16 @@ def _name(key: Key) -> str:
     return "-".join(([recipe.straight.name] if recipe else []) + ([] if over == "entries" else [over]) + [dtype])
 
 
-def cache_folder() -> Path | None:
-    """Where compiled loops are kept: ``NUKARUMI_CACHE_DIR``, else the user's cache folder; None if it is not ours.
-
-    Machine code is only ever read from a folder that belongs to this user and that nobody else may write to.
-    """
-    named = os.environ.get("NUKARUMI_CACHE_DIR")
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = Path(named) if named else Path(base) / "nukarumi"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
-    except OSError:
-        return None
-    private = found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return folder if private else None
-
-
 def _path(key: Key, text: str) -> Path | None:
-    """The file of a loop: its name holds a digest of all that its machine code depends on."""
-    folder = cache_folder()
-    if folder is None:
-        return None
-    import llvmlite  # noqa: PLC0415
-    import llvmlite.binding as llvm  # noqa: PLC0415
-
-    parts = [
-        f"format {_FORMAT}",
-        text,
-        Path(__file__).with_name("intrinsics.py").read_text(encoding="utf-8"),
-        f"llvmlite {llvmlite.__version__}",
-        llvm.get_host_cpu_name(),
-        llvm.get_host_cpu_features().flatten(),
-    ]
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-    return folder / f"{_name(key)}-{digest}.o"
-
-
-def _read(path: Path | None) -> bytes | None:
-    """The machine code in a file, or None if there is none or it is not whole."""
-    try:
-        content = path.read_bytes() if path else b""
-    except OSError:
-        return None
-    code = content[32:]
-    return code if code and hashlib.sha256(code).digest() == content[:32] else None
+    intrinsics = Path(__file__).with_name("intrinsics.py").read_text(encoding="utf-8")
+    return machine.file_of(_name(key), (f"format {_FORMAT}", text, intrinsics))
 
 
 def _load(key: Key) -> Loop:
     recipe, dtype, _ = key
     try:
         text = _text(key)
-        path = _path(key, text)
-        code = _read(path)
-        if code is None:
-            code = build(recipe, dtype, text)
-            if path is not None:
-                with suppress(OSError):  # a full or read-only disk costs the next process a second, nothing else
-                    write_atomically(path, hashlib.sha256(code).digest() + code)
+        code = machine.code_of(_path(key, text), lambda: build(recipe, dtype, text))
     except ImportError as missing:
         raise BadInput(
             "engine='numba' needs Numba",
@@ -267,17 +214,11 @@ def link(recipe: Recipe | None, code: bytes) -> Loop:
     """Machine code brought into memory."""
     import ctypes  # noqa: PLC0415
 
-    import llvmlite.binding as llvm  # noqa: PLC0415
-
     from nukarumi.translate.hoist import hoist  # noqa: PLC0415
 
-    memory = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(llvm))
-    memory.add_object_file(llvm.ObjectFileRef.from_data(code))
-    memory.finalize_object()
+    memory, start_of = machine.linked(code)
     word, number = ctypes.c_void_p, ctypes.c_int64
-    run = ctypes.CFUNCTYPE(ctypes.c_int32, word, word, word, number, word, word)(
-        memory.get_function_address("nukarumi_loop")
-    )
+    run = ctypes.CFUNCTYPE(ctypes.c_int32, word, word, word, number, word, word)(start_of)
     spare = ctypes.create_string_buffer(16)  # Numba's slots for a result and an exception; the loop has neither
     address = ctypes.addressof(spare)
 
@@ -285,14 +226,6 @@ def link(recipe: Recipe | None, code: bytes) -> Loop:
         run(address, address, chunks, count, constants, counters)
 
     return Loop(start, hoist(recipe.straight).evaluate() if recipe else tuple, (memory, spare))
-
-
-def _machine(llvm: Any) -> Any:
-    for initialise in (llvm.initialize_native_target, llvm.initialize_native_asmprinter):
-        initialise()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, reloc="pic"
-    )
 
 
 def build(recipe: Recipe | None, dtype: str, text: str) -> bytes:
@@ -303,8 +236,7 @@ def build(recipe: Recipe | None, dtype: str, text: str) -> bytes:
     ImportError
         If Numba is not installed.
     """
-    import llvmlite.binding as llvm  # noqa: PLC0415
-    from numba import cfunc, types  # noqa: PLC0415
+    from numba import types  # noqa: PLC0415
 
     from nukarumi.optim.engine.intrinsics import NAMESPACE  # noqa: PLC0415
 
@@ -315,11 +247,4 @@ def build(recipe: Recipe | None, dtype: str, text: str) -> bytes:
     pointer: Any = types.CPointer
     counters = pointer(types.int64)
     signature = types.void(counters, types.int64, pointer(getattr(types, dtype)), counters)
-    made = cfunc(signature, error_model="numpy")(scope["loop"])
-    wrapper = made.native_name
-    inner = wrapper.removeprefix("cfunc.")
-    assembly = made.inspect_llvm().replace(inner, "nukarumi_loop")
-    # The wrapper only reports exceptions to Python; the loop raises none, and without it the code calls nothing.
-    assembly = re.sub(r'^define [^\n]*@"?cfunc\.nukarumi_loop"?\(.*?^}\n', "", assembly, flags=re.M | re.S)
-    code: bytes = _machine(llvm).emit_object(llvm.parse_assembly(assembly))
-    return code
+    return machine.emit(scope["loop"], signature)
