@@ -1,0 +1,258 @@
+"""A look at one parameter array around one update, and the reading that is made of it.
+
+A *look* is small whatever the size of the array: exact norms, counts and extremes, and the entries at the fixed
+positions of the trail's sample. Each library's adapter takes it in its own tensors, on its own device, even inside a
+compiled function; everything that needs the optimizer's rule is then worked out from it here, once, in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nukarumi.sensor.dialects import Dialect, grown
+from nukarumi.trail.columns import QUANTILES
+from nukarumi.trail.reading import cosine, nonfinite, norm, quantiles, sample
+
+__all__ = ["MEASURES", "Look", "Memory", "Subject", "look", "reading"]
+
+Floats: TypeAlias = NDArray[np.float64]
+
+MEASURES: tuple[str, ...] = ("saturated", "unmoved", "swallowed", "nonfinite_states")
+"""The columns that a sensor adds to a trail; ``docs/trail.md`` says what they mean."""
+
+STUCK = 1e-4
+"""A state that forgets is called saturated only if it should change by more than this share of itself, and cannot."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is looked at: one parameter array, and how its optimizer treats it.
+
+    Attributes
+    ----------
+    name, shape
+        Of the array.
+    dialect
+        The optimizer, as one of our rules.
+    dtype
+        The floating-point type of its states, by name.
+    start
+        Where the braking state started.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dialect: Dialect
+    dtype: str
+    start: float = 0.0
+
+
+@dataclass
+class Look:
+    """The measurements of one update; samples are flat float64 arrays.
+
+    Attributes
+    ----------
+    norms
+        Of gradient, step, and weights after the update.
+    nonfinite
+        Entries that are NaN or infinite, in gradient, weights and states.
+    gradient, before, after
+        Samples.
+    states
+        A sample of each state, after the update.
+    ends
+        The least and the largest entry of each state.
+    whole
+        States in full, for a rate that hangs on more than one.
+    rate
+        The effective learning rate in full, where the optimizer itself can say it.
+    """
+
+    norms: tuple[float, float, float]
+    nonfinite: tuple[int, int, int]
+    gradient: Floats
+    before: Floats
+    after: Floats
+    states: dict[str, Floats] = field(default_factory=dict)
+    ends: dict[str, tuple[float, float]] = field(default_factory=dict)
+    whole: dict[str, Any] = field(default_factory=dict)
+    rate: Any = None
+
+
+class Memory:
+    """What is remembered about one array from one reading to the next."""
+
+    __slots__ = ("gradient", "moved", "step", "weights")
+
+    def __init__(self, size: int) -> None:
+        self.moved = np.zeros(size, np.bool_)
+        self.weights: Floats | None = None
+        self.gradient: Floats | None = None
+        self.step = -1
+
+    def see(self, before: Floats, after: Floats) -> float:
+        """Note what has moved, since the last look and in this update; give the share that never has."""
+        with np.errstate(invalid="ignore"):
+            if self.weights is not None:
+                self.moved |= before != self.weights
+            self.moved |= after != before
+        self.weights = after
+        return float(np.count_nonzero(~self.moved)) / self.moved.size if self.moved.size else float("nan")
+
+
+def look(
+    before: ArrayLike,
+    after: ArrayLike,
+    gradient: ArrayLike,
+    states: Mapping[str, Any],
+    whole: tuple[str, ...] = (),
+    rate: Any = None,
+) -> Look:
+    """Take a look at NumPy arrays.
+
+    Parameters
+    ----------
+    before, after, gradient
+        The parameter before and after the update, and its gradient.
+    states
+        The states after it, by letter.
+    whole
+        The letters of the states that are to be kept in full.
+    rate
+        The effective learning rate of each entry, if it is known.
+
+    Examples
+    --------
+    >>> look([1.0, 1.0], [0.9, 1.0], [3.0, 4.0], {"h": [9.0, 16.0]}).ends
+    {'h': (9.0, 16.0)}
+    """
+    norms = norm(gradient), norm(after, minus=before), norm(after)
+    ends = {letter: _ends(state) for letter, state in states.items()}
+    broken = sum(nonfinite(states[letter], sum(map(abs, ends[letter]))) for letter in ends)
+    return Look(
+        norms,
+        (nonfinite(gradient, norms[0]), nonfinite(after, norms[2]), broken),
+        sample(gradient),
+        sample(before),
+        sample(after),
+        {letter: sample(state) for letter, state in states.items()},
+        ends,
+        {letter: np.asarray(states[letter]) for letter in whole},
+        rate,
+    )
+
+
+def _ends(array: ArrayLike) -> tuple[float, float]:
+    entries = np.asarray(array)
+    if not entries.size:
+        return float("nan"), float("nan")
+    with np.errstate(invalid="ignore"):
+        return float(entries.min()), float(entries.max())
+
+
+def reading(
+    subject: Subject, seen: Look, settings: Mapping[str, float], memory: Memory, *, small: int
+) -> dict[str, Any]:
+    """Make the trail's columns of a look.
+
+    Parameters
+    ----------
+    subject
+        What was looked at.
+    seen
+        The look.
+    settings
+        The settings of the rule in this update.
+    memory
+        What is remembered about this array; it is brought up to date, but for the gradient.
+    small
+        Arrays with at most this many entries are kept whole.
+
+    Returns
+    -------
+    dict
+        Column name to number or array, as `nukarumi.trail.Trail.append` takes it.
+    """
+    which = subject.dialect
+    out: dict[str, Any] = dict(zip(("gradient_norm", "step_norm", "weight_norm"), seen.norms, strict=True))
+    out["nonfinite_gradients"], out["nonfinite_weights"] = seen.nonfinite[:2]
+    out["nonfinite_states"] = float(seen.nonfinite[2])
+    out["effective_lr"] = _rate(which, seen, settings)
+    for letter, state in seen.states.items():
+        out[f"state/{letter}"] = _with_ends(quantiles(state), seen.ends[letter])
+    out["unmoved"] = memory.see(seen.before, seen.after)
+    out["saturated"] = _saturated(subject, seen, settings)
+    out["swallowed"] = _swallowed(subject, seen, settings)
+    if seen.gradient.size and int(np.prod(subject.shape, dtype=np.int64)) <= small:
+        with np.errstate(invalid="ignore"):
+            step = seen.after - seen.before
+        values = {"w": seen.after, "g": seen.gradient, "step": step, **seen.states}
+        out |= {
+            f"value/{name}": value.reshape(subject.shape) for name, value in values.items() if value.size == step.size
+        }
+    if memory.gradient is not None:
+        out["gradient_cosine"] = cosine(seen.gradient, memory.gradient)
+    return out
+
+
+def _with_ends(inner: Floats, ends: tuple[float, float]) -> Floats:
+    if not (np.isnan(ends[0]) or np.isnan(ends[1])):
+        inner[0], inner[-1] = ends
+    return inner
+
+
+def _rate(which: Dialect, seen: Look, settings: Mapping[str, float]) -> Floats:
+    if seen.rate is not None:
+        return quantiles(seen.rate)
+    hangs_on = which.rate_states
+    if any(letter not in seen.states for letter in hangs_on):
+        return np.full(len(QUANTILES), np.nan)
+    if not hangs_on:
+        return np.full(len(QUANTILES), float(which.rate({}, settings)))
+    if len(hangs_on) > 1:
+        return quantiles(which.rate(seen.whole, settings))
+    letter = hangs_on[0]  # the rate falls as the one brake grows, so its ends are at the ends of the state
+    ends = which.rate({letter: np.array(seen.ends[letter])}, settings)
+    return _with_ends(quantiles(which.rate(seen.states, settings)), (float(ends.min()), float(ends.max())))
+
+
+def _saturated(subject: Subject, seen: Look, settings: Mapping[str, float]) -> float:
+    """The share of the entries with a gradient whose braking state should change for it, and cannot."""
+    which = subject.dialect
+    if which.brake is None or which.brake not in seen.states:
+        return float("nan")
+    state = seen.states[which.brake]
+    if state.size != seen.gradient.size:  # one brake for many entries
+        return float("nan")
+    asked = np.isfinite(seen.gradient) & (seen.gradient != 0.0) & np.isfinite(state)
+    if not asked.any():
+        return float("nan")
+    new = grown(which, seen.states, seen.gradient, settings, subject.dtype)
+    stuck = asked & (new == state)
+    if not which.sums and stuck.any():
+        exact = grown(which, seen.states, seen.gradient, settings, "float64")
+        with np.errstate(all="ignore"):
+            stuck &= np.abs(exact / state - 1.0) > STUCK
+    return float(np.count_nonzero(stuck)) / float(np.count_nonzero(asked))
+
+
+def _swallowed(subject: Subject, seen: Look, settings: Mapping[str, float]) -> float:
+    """The share of the step that eps and the start of the state have taken: its median where there is a gradient."""
+    which = subject.dialect
+    if which.brake is None or len(which.rate_states) != 1 or which.rate_states[0] not in seen.states:
+        return float("nan")
+    asked = np.isfinite(seen.gradient) & (seen.gradient != 0.0)
+    if not asked.any():
+        return float("nan")
+    letter = which.rate_states[0]
+    if seen.states[letter].size != seen.gradient.size:
+        return float("nan")
+    shares = which.swallowed({letter: seen.states[letter][asked]}, settings, subject.start)
+    known = shares[np.isfinite(shares)]
+    return float(np.median(known)) if known.size else float("nan")
