@@ -10,10 +10,11 @@ import gc
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nukarumi import rules
@@ -25,9 +26,10 @@ from nukarumi.sensor.look import Look, Subject
 from nukarumi.trail.reading import norm as exact_norm
 from nukarumi.trail.reading import positions
 
-__all__ = ["KNOWN", "TorchSensor", "known", "module_names"]
+__all__ = ["KNOWN", "Tensors", "TorchSensor", "known", "module_names"]
 
 BLOCK = 4096
+Samples: TypeAlias = NDArray[np.float64]
 
 STATES: dict[str, dict[str, str]] = {
     "SGD": {"momentum_buffer": "v"},
@@ -98,6 +100,13 @@ def told(name: str, group: Mapping[str, Any], state: Mapping[str, Any], fresh: b
             return _Told(dialect("CentredRMSprop" if group["centered"] else "RMSprop", "torch"), made)
         case "Adadelta":
             return _Told(dialect("Adadelta", "torch"), made | {"rho": group["rho"], "eps": group["eps"]})
+        case _:
+            return _told_adam(name, group, state, made, t)
+
+
+def _told_adam(
+    name: str, group: Mapping[str, Any], state: Mapping[str, Any], made: dict[str, float], t: float
+) -> _Told:
     beta1, beta2 = map(float, group["betas"])
     made |= {"beta1": beta1, "beta2": beta2, "eps": float(group["eps"]), "t": t}
     if name == "NAdam":
@@ -145,10 +154,10 @@ class TorchSensor(Sensor):
         self._names: dict[int, str] = named
         self._taken: set[str] = set()
         self._copies: dict[int, Tensor] = {}
-        self._before: dict[int, tuple[Tensor | None, Tensor | None, np.ndarray[Any, Any]]] = {}
+        self._before: dict[int, tuple[Tensor, Tensor | None, Samples]] = {}
         self._fresh: set[int] = set()
         self._recording_now = False
-        self._where: dict[tuple[int, torch.device], Tensor] = {}
+        self._tensors = Tensors()
         self._describe()
         self._hooks = [
             optimizer.register_step_pre_hook(self._pre),
@@ -213,9 +222,9 @@ class TorchSensor(Sensor):
             for _, parameter, _group in self._parameters():
                 if self.optimizer.state.get(parameter, {}).get("momentum_buffer") is None:
                     self._fresh.add(id(parameter))
-                self._before[id(parameter)] = (*self._kept(parameter), self._sample(parameter))
+                self._before[id(parameter)] = (*self._kept(parameter), self._tensors.sample(parameter))
 
-    def _kept(self, parameter: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def _kept(self, parameter: Tensor) -> tuple[Tensor, Tensor | None]:
         """A copy of the parameter, or of the rows alone that a sparse gradient will touch, and which these are."""
         gradient = parameter.grad
         if gradient is not None and gradient.is_sparse and self._known in TOUCHED_ROWS_ONLY:
@@ -239,7 +248,7 @@ class TorchSensor(Sensor):
             elif self.due:  # the next one is recorded, and its cosine looks back at this gradient
                 for name, parameter, _ in self._parameters():
                     if parameter.grad is not None:
-                        self.remember(name, self._gradient_sample(parameter.grad), self.step)
+                        self.remember(name, self._tensors.gradient_sample(parameter.grad), self.step)
 
     def _record(self) -> None:
         looks: list[tuple[Subject, Look, Mapping[str, float]]] = []
@@ -255,20 +264,53 @@ class TorchSensor(Sensor):
             }
             dtype = next(iter(states.values()), parameter).dtype
             subject = Subject(name, tuple(parameter.shape), one.dialect, str(dtype).partition(".")[2], one.start)
-            looks.append((subject, self._look(parameter, states, one.dialect), one.settings))
+            kept, rows, before = self._before[id(parameter)]
+            seen = self._tensors.look(
+                kept, parameter.detach(), parameter.grad, states, one.dialect, before=before, rows=rows
+            )
+            looks.append((subject, seen, one.settings))
         self._before = {}
         if self.loss is not None and isinstance(self.loss, Tensor):
             self.loss = self.loss.detach().item()
         self.record(self.step, looks)
 
-    # The look ---------------------------------------------------------------------------------------------------------
 
-    def _look(self, parameter: Tensor, states: Mapping[str, Tensor], which: Dialect) -> Look:
-        kept, rows, before = self._before[id(parameter)]
-        assert kept is not None
-        gradient = parameter.grad
-        assert gradient is not None
-        after = parameter.detach()
+class Tensors:
+    """Looks at tensors; it remembers where the samples are taken, on each device."""
+
+    def __init__(self) -> None:
+        self._where: dict[tuple[int, torch.device], Tensor] = {}
+
+    def look(
+        self,
+        kept: Tensor,
+        after: Tensor,
+        gradient: Tensor,
+        states: Mapping[str, Tensor],
+        which: Dialect,
+        *,
+        before: Samples,
+        rows: Tensor | None = None,
+    ) -> Look:
+        """Take a look at one parameter; see `nukarumi.sensor.look.Look`.
+
+        Parameters
+        ----------
+        kept
+            A copy of the parameter before the update; it is overwritten.
+        after
+            The parameter after it.
+        gradient
+            Its gradient, dense or sparse.
+        states
+            The states, by letter.
+        which
+            What the optimizer does.
+        before
+            The sample of the parameter before the update.
+        rows
+            If ``kept`` holds some rows only: which.
+        """
         if gradient.is_sparse:
             gradient = gradient.coalesce()
         values = gradient.values() if gradient.is_sparse else gradient
@@ -279,9 +321,9 @@ class TorchSensor(Sensor):
         ends: dict[str, tuple[float, float]] = {}
         broken = 0
         for letter, state in states.items():
-            low, high = torch.aminmax(state) if state.numel() else (torch.tensor(np.nan), torch.tensor(np.nan))
-            ends[letter] = float(low), float(high)
-            if state.numel() and not np.isfinite(ends[letter][0] + ends[letter][1]):
+            low, high = map(float, torch.aminmax(state)) if state.numel() else (np.nan, np.nan)
+            ends[letter] = low, high
+            if state.numel() and not np.isfinite(low + high):
                 broken += _nonfinite(state)
         counts = (
             0 if np.isfinite(norms[0]) else _nonfinite(values),
@@ -292,30 +334,26 @@ class TorchSensor(Sensor):
         return Look(
             norms,
             counts,
-            self._gradient_sample(gradient),
+            self.gradient_sample(gradient),
             before,
-            self._sample(parameter),
-            {letter: self._sample(state) for letter, state in states.items()},
+            self.sample(after),
+            {letter: self.sample(state) for letter, state in states.items()},
             ends,
             {letter: states[letter].double().cpu().numpy() for letter in whole if letter in states},
         )
 
-    def _sample(self, tensor: Tensor) -> np.ndarray[Any, Any]:
+    def sample(self, tensor: Tensor) -> Samples:
+        """Give the trail's sample of a tensor; see `nukarumi.trail.reading.sample`."""
         flat = tensor.detach().reshape(-1)
         size = flat.numel()
         if len(positions(size)) < size:
             flat = flat[self._positions(size, tensor.device)]
         return np.array(flat.to("cpu", torch.float64).numpy())
 
-    def _positions(self, size: int, device: torch.device) -> Tensor:
-        key = size, device
-        if key not in self._where:
-            self._where[key] = torch.from_numpy(positions(size).astype(np.int64)).to(device)
-        return self._where[key]
-
-    def _gradient_sample(self, gradient: Tensor) -> np.ndarray[Any, Any]:
+    def gradient_sample(self, gradient: Tensor) -> Samples:
+        """Give the same sample of a gradient; one that is sparse is 0 where it has no entry."""
         if not gradient.is_sparse:
-            return self._sample(gradient)
+            return self.sample(gradient)
         gradient = gradient.coalesce()
         where = self._positions(gradient.numel(), gradient.device)
         outer = gradient.sparse_dim()
@@ -330,6 +368,12 @@ class TorchSensor(Sensor):
         values = gradient.values().reshape(len(rows), width)[found, where % width]
         values = torch.where(rows[found] == wanted, values, torch.zeros_like(values))
         return np.array(values.to("cpu", torch.float64).numpy())
+
+    def _positions(self, size: int, device: torch.device) -> Tensor:
+        key = size, device
+        if key not in self._where:
+            self._where[key] = torch.from_numpy(positions(size).astype(np.int64)).to(device)
+        return self._where[key]
 
 
 def _norm(tensor: Tensor) -> float:
@@ -377,8 +421,3 @@ def module_names(parameters: Iterable[Tensor]) -> dict[str, Tensor]:
             if len(found) > len(best):
                 best = found
     return best
-
-
-def make(optimizer: Any, names: Any, options: dict[str, Any]) -> Sensor | None:
-    """A sensor for this object, or None if it is no optimizer of PyTorch."""
-    return TorchSensor(optimizer, names, **options) if isinstance(optimizer, torch.optim.Optimizer) else None
