@@ -17,7 +17,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from nukarumi._errors import BadInput
-from nukarumi.sensor.look import MEASURES, Look, Memory, Subject, reading
+from nukarumi.sensor.look import MEASURES, Memory, Seen, derive, reading
 from nukarumi.sensor.recording import Recording
 from nukarumi.trail import QUANTILES, SAMPLE, Trail
 
@@ -146,7 +146,7 @@ class Sensor:
         memory = self._memories.setdefault(name, Memory(len(gradient)))
         memory.gradient, memory.step = np.asarray(gradient, np.float64), step
 
-    def record(self, step: int, looks: Sequence[tuple[Subject, Look, Mapping[str, float]]]) -> None:
+    def record(self, step: int, looks: Sequence[Seen]) -> None:
         """Write the row of an update.
 
         Parameters
@@ -157,14 +157,14 @@ class Sensor:
             For each array: what was looked at, the look, and the settings of the rule in this update.
         """
         readings: dict[str, dict[str, Any]] = {}
-        for subject, seen, settings in looks:
+        for (subject, seen, _), derived in zip(looks, derive(looks), strict=True):
             memory = self._memories.setdefault(subject.name, Memory(seen.before.size))
             if memory.step != step - 1:
                 memory.gradient = None
             if subject.name not in self.trail.arrays:
                 self.trail.add_array(subject.name, subject.shape)
                 self.trail.meta.setdefault("dtypes", {})[subject.name] = subject.dtype
-            made = reading(subject, seen, settings, memory, small=self.trail.small)
+            made = reading(subject, seen, derived, memory, small=self.trail.small)
             readings[subject.name] = {name: value for name, value in made.items() if self._has(name)}
             memory.gradient, memory.step = seen.gradient, step
         loss, self.loss = self.loss, None

@@ -101,10 +101,13 @@ class Dialect:
             given["eps"] = (rules.eps_hat_inside if inside else rules.eps_hat)(given["eps"], given["beta2"], given["t"])
         return given
 
-    def swallowed(self, states: Mapping[str, Any], settings: Settings, start: float = 0.0) -> Floats:
+    def swallowed(
+        self, states: Mapping[str, Any], settings: Settings, start: float = 0.0, rate: Floats | None = None
+    ) -> Floats:
         """Compute the share of the step that eps and the start of the state have taken, from 0 to 1 for each entry.
 
-        1 - (rate as it is) / (rate for eps = 0 and a state that started at 0). NaN for a rule without a brake.
+        1 - (rate as it is) / (rate for eps = 0 and a state that started at 0). NaN for a rule without a brake. ``rate``
+        is the rate as it is, if it is known already.
 
         Examples
         --------
@@ -116,7 +119,8 @@ class Dialect:
             return np.full(np.shape(next(iter(states.values()), 0.0)), np.nan)
         braking = np.asarray(states[self.brake], np.float64)
         free = {**states, self.brake: np.maximum(braking - start, 0.0)}
-        rate, unhindered = self.rate(states, settings), self.rate(free, {**settings, "eps": 0.0})
+        unhindered = self.rate(free, {**settings, "eps": 0.0})
+        rate = self.rate(states, settings) if rate is None else rate
         with np.errstate(all="ignore"):
             share = 1.0 - rate / unhindered
         return np.where(np.isfinite(share), np.clip(share, 0.0, 1.0), np.where(np.isinf(unhindered), 1.0, np.nan))

@@ -7,7 +7,8 @@ compiled function; everything that needs the optimizer's rule is then worked out
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -18,7 +19,7 @@ from nukarumi.sensor.dialects import Dialect, grown
 from nukarumi.trail.columns import QUANTILES
 from nukarumi.trail.reading import cosine, nonfinite, norm, quantiles, sample
 
-__all__ = ["MEASURES", "Look", "Memory", "Subject", "look", "reading"]
+__all__ = ["MEASURES", "Derived", "Look", "Memory", "Seen", "Subject", "derive", "look", "reading"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -156,9 +157,86 @@ def _ends(array: ArrayLike) -> tuple[float, float]:
         return float(entries.min()), float(entries.max())
 
 
-def reading(
-    subject: Subject, seen: Look, settings: Mapping[str, float], memory: Memory, *, small: int
-) -> dict[str, Any]:
+@dataclass
+class Derived:
+    """What the rule makes of a look: quantiles of the rate, the share of stuck states, and the swallowed share."""
+
+    rate: Floats
+    stuck: float
+    swallowed: float
+
+
+Seen: TypeAlias = tuple[Subject, Look, Mapping[str, float]]
+
+
+def derive(looks: Sequence[Seen]) -> list[Derived]:
+    """Work out what hangs on the rule, for all arrays of one row.
+
+    Arrays with the same rule and settings are strung together, so that the rule is asked once for all of them.
+    """
+    out = [Derived(np.full(len(QUANTILES), np.nan), float("nan"), float("nan")) for _ in looks]
+    strings: dict[Any, list[int]] = {}
+    for k, (subject, seen, settings) in enumerate(looks):
+        which = subject.dialect
+        if seen.rate is not None:
+            out[k].rate = quantiles(seen.rate)
+        elif not which.rate_states:
+            out[k].rate = np.full(len(QUANTILES), float(which.rate({}, settings)))
+        elif len(which.rate_states) > 1 and seen.whole:
+            out[k].rate = quantiles(which.rate(seen.whole, settings))
+        fits = all(state.size == seen.gradient.size for state in seen.states.values())  # not one brake for many entries
+        if which.brake in seen.states and fits and seen.gradient.size:
+            key = which, subject.dtype, subject.start, tuple(settings.items())
+            strings.setdefault(key, []).append(k)
+    for members in strings.values():
+        _derive([looks[k] for k in members], [out[k] for k in members])
+    return out
+
+
+def _derive(looks: Sequence[Seen], out: Sequence[Derived]) -> None:
+    """The same for arrays of one rule and one set of settings."""
+    subject, first, settings = looks[0]
+    which, brake = subject.dialect, subject.dialect.brake or ""
+    states = {letter: np.concatenate([seen.states[letter] for _, seen, _ in looks]) for letter in first.states}
+    gradient = np.concatenate([seen.gradient for _, seen, _ in looks])
+    cuts = np.cumsum([0, *(seen.gradient.size for _, seen, _ in looks)])
+    spans = [slice(cuts[k], cuts[k + 1]) for k in range(len(looks))]
+    has = np.isfinite(gradient) & (gradient != 0.0)
+    asked = has & np.isfinite(states[brake])
+    stuck = asked & _stuck(subject, states, gradient, settings)
+    for span, made in zip(spans, out, strict=True):
+        count = np.count_nonzero(asked[span])
+        made.stuck = np.count_nonzero(stuck[span]) / count if count else float("nan")
+    if which.rate_states != (brake,):
+        return
+    # The rate falls as the one brake grows, so its ends are at the ends of the state.
+    ends = [seen.ends[brake] for _, seen, _ in looks]
+    every = which.rate({brake: np.concatenate([states[brake], np.ravel(ends)])}, settings)
+    rates, edges = every[: gradient.size], every[gradient.size :].reshape(-1, 2)
+    shares = which.swallowed({brake: states[brake]}, settings, subject.start, rates)
+    for span, edge, made, (_, seen, _) in zip(spans, edges, out, looks, strict=True):
+        if seen.rate is None:
+            made.rate = _with_ends(quantiles(rates[span]), (float(edge.min()), float(edge.max())))
+        share = shares[span][has[span]]
+        share = share[~np.isnan(share)]
+        made.swallowed = float(np.median(share)) if share.size else float("nan")
+
+
+def _stuck(
+    subject: Subject, states: Mapping[str, Floats], gradient: Floats, settings: Mapping[str, float]
+) -> NDArray[np.bool_]:
+    """Which braking states should change for a gradient like this one, and cannot."""
+    which = subject.dialect
+    state = states[which.brake or ""]
+    stuck: NDArray[np.bool_] = grown(which, states, gradient, settings, subject.dtype) == state
+    if not which.sums and stuck.any():
+        exact = grown(which, states, gradient, settings, "float64")
+        with np.errstate(all="ignore"):
+            stuck &= np.abs(exact / state - 1.0) > STUCK
+    return stuck
+
+
+def reading(subject: Subject, seen: Look, derived: Derived, memory: Memory, *, small: int) -> dict[str, Any]:
     """Make the trail's columns of a look.
 
     Parameters
@@ -167,8 +245,8 @@ def reading(
         What was looked at.
     seen
         The look.
-    settings
-        The settings of the rule in this update.
+    derived
+        What `derive` has made of it.
     memory
         What is remembered about this array; it is brought up to date, but for the gradient.
     small
@@ -179,17 +257,15 @@ def reading(
     dict
         Column name to number or array, as `nukarumi.trail.Trail.append` takes it.
     """
-    which = subject.dialect
     out: dict[str, Any] = dict(zip(("gradient_norm", "step_norm", "weight_norm"), seen.norms, strict=True))
     out["nonfinite_gradients"], out["nonfinite_weights"] = seen.nonfinite[:2]
     out["nonfinite_states"] = float(seen.nonfinite[2])
-    out["effective_lr"] = _rate(which, seen, settings)
+    out["effective_lr"] = derived.rate
     for letter, state in seen.states.items():
         out[f"state/{letter}"] = _with_ends(quantiles(state), seen.ends[letter])
     out["unmoved"] = memory.see(seen.before, seen.after)
-    out["saturated"] = _saturated(subject, seen, settings)
-    out["swallowed"] = _swallowed(subject, seen, settings)
-    if seen.gradient.size and int(np.prod(subject.shape, dtype=np.int64)) <= small:
+    out["saturated"], out["swallowed"] = derived.stuck, derived.swallowed
+    if seen.gradient.size and math.prod(subject.shape) <= small:
         with np.errstate(invalid="ignore"):
             step = seen.after - seen.before
         values = {"w": seen.after, "g": seen.gradient, "step": step, **seen.states}
@@ -205,54 +281,3 @@ def _with_ends(inner: Floats, ends: tuple[float, float]) -> Floats:
     if not (np.isnan(ends[0]) or np.isnan(ends[1])):
         inner[0], inner[-1] = ends
     return inner
-
-
-def _rate(which: Dialect, seen: Look, settings: Mapping[str, float]) -> Floats:
-    if seen.rate is not None:
-        return quantiles(seen.rate)
-    hangs_on = which.rate_states
-    if any(letter not in seen.states for letter in hangs_on):
-        return np.full(len(QUANTILES), np.nan)
-    if not hangs_on:
-        return np.full(len(QUANTILES), float(which.rate({}, settings)))
-    if len(hangs_on) > 1:
-        return quantiles(which.rate(seen.whole, settings))
-    letter = hangs_on[0]  # the rate falls as the one brake grows, so its ends are at the ends of the state
-    ends = which.rate({letter: np.array(seen.ends[letter])}, settings)
-    return _with_ends(quantiles(which.rate(seen.states, settings)), (float(ends.min()), float(ends.max())))
-
-
-def _saturated(subject: Subject, seen: Look, settings: Mapping[str, float]) -> float:
-    """The share of the entries with a gradient whose braking state should change for it, and cannot."""
-    which = subject.dialect
-    if which.brake is None or which.brake not in seen.states:
-        return float("nan")
-    state = seen.states[which.brake]
-    if state.size != seen.gradient.size:  # one brake for many entries
-        return float("nan")
-    asked = np.isfinite(seen.gradient) & (seen.gradient != 0.0) & np.isfinite(state)
-    if not asked.any():
-        return float("nan")
-    new = grown(which, seen.states, seen.gradient, settings, subject.dtype)
-    stuck = asked & (new == state)
-    if not which.sums and stuck.any():
-        exact = grown(which, seen.states, seen.gradient, settings, "float64")
-        with np.errstate(all="ignore"):
-            stuck &= np.abs(exact / state - 1.0) > STUCK
-    return float(np.count_nonzero(stuck)) / float(np.count_nonzero(asked))
-
-
-def _swallowed(subject: Subject, seen: Look, settings: Mapping[str, float]) -> float:
-    """The share of the step that eps and the start of the state have taken: its median where there is a gradient."""
-    which = subject.dialect
-    if which.brake is None or len(which.rate_states) != 1 or which.rate_states[0] not in seen.states:
-        return float("nan")
-    asked = np.isfinite(seen.gradient) & (seen.gradient != 0.0)
-    if not asked.any():
-        return float("nan")
-    letter = which.rate_states[0]
-    if seen.states[letter].size != seen.gradient.size:
-        return float("nan")
-    shares = which.swallowed({letter: seen.states[letter][asked]}, settings, subject.start)
-    known = shares[np.isfinite(shares)]
-    return float(np.median(known)) if known.size else float("nan")

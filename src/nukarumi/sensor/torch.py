@@ -381,12 +381,12 @@ def _norm(tensor: Tensor) -> float:
     if tensor.dtype == torch.float32 and tensor.is_contiguous() and tensor.numel() > BLOCK:
         flat = tensor.detach().view(-1)
         whole = flat.numel() // BLOCK * BLOCK
-        parts = torch.linalg.vector_norm(flat[:whole].view(-1, BLOCK), dim=1).double()
-        norm = float(torch.hypot(torch.linalg.vector_norm(parts), torch.linalg.vector_norm(flat[whole:]).double()))
+        parts = torch.linalg.vector_norm(flat[:whole].view(-1, BLOCK), dim=1).cpu().numpy().astype(np.float64)
+        rest = flat[whole:].cpu().numpy().astype(np.float64)
+        norm = float(np.sqrt(np.sum(np.square(parts)) + np.sum(np.square(rest))))
         if 1e-15 < norm < 1e15:
             return norm
-    norm = float(torch.linalg.vector_norm(tensor.detach().double()))
-    return norm if 1e-140 < norm < np.inf else exact_norm(tensor.detach().double().cpu().numpy())
+    return exact_norm(tensor.detach().to("cpu", torch.float64).numpy())
 
 
 def _nonfinite(tensor: Tensor) -> int:
