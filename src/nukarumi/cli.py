@@ -76,6 +76,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     _add_race(commands)
     commands.add_parser("bench", add_help=False, help="measure this machine, side by side with what else is installed")
+    commands.add_parser(
+        "watch", add_help=False, help="run a PyTorch script and say what its optimizer's steps are doing"
+    )
     return top
 
 
@@ -142,6 +145,10 @@ def _run(words: list[str]) -> int:
         from nukarumi.bench import main as bench  # noqa: PLC0415
 
         return bench(words[1:])
+    if words[:1] == ["watch"]:
+        from nukarumi.sensor.shell import main as watch  # noqa: PLC0415
+
+        return watch(words[1:])
     top = parser()
     try:
         chosen = top.parse_args(words)

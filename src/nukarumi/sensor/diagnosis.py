@@ -9,8 +9,8 @@ are; without them the findings that need them are not made.
 - **exploding**: the walk diverged (`ending`), or the gradient norm ended at 1,000 times that of the first row.
 - **arrived**, **exhausted**: as `ending` decides.
 - **never started**: from the first rows to the end, eps and the start of the state have taken 9 tenths of the step or
-  more, while the gradient norm ended at 7 tenths of its start or above, and the loss, where known, fell by less than a
-  tenth of itself.
+  more in arrays that hold half of the entries or of the gradient, whose gradient norm ended at 7 tenths of its start or
+  above; and the loss, where known, fell by less than a tenth of itself.
 - **saturated**: half of the state entries that should grow at the end cannot, and the gradient has not died down: it is
   above a tenth of what it was in the middle.
 - **dead features**: 15 % of an array's entries or more have never moved, and the share fell by less than 2 % of it in the
@@ -96,7 +96,9 @@ def diagnose(trail: Trail) -> list[Finding]:
     if never:
         found.append(never)
     if how is not Ending.ARRIVED:
-        found += [finding for finding in (_saturated(trail), _oscillating(trail)) if finding]
+        found += [
+            finding for finding in (_saturated(trail, never.arrays if never else ()), _oscillating(trail)) if finding
+        ]
     if not never:
         found += [finding for finding in (_dead(trail), _out_of_step(trail)) if finding]
     return found
@@ -194,28 +196,27 @@ def _never_started(trail: Trail) -> Finding | None:
         fall = float(loss[:count].mean() - loss[-count:].mean())
         if fall > HARDLY_FELL * abs(float(loss[:count].mean())):
             return None
-    gradient = trail.total("gradient_norm")
-    if not _mean(gradient[-count:]) >= STILL_THERE * _mean(gradient[:count]) > 0:
-        return None
     hit: dict[str, float] = {}
-    norms = {array: _mean(trail.column(array, "gradient_norm")) for array in trail.arrays}
-    for array in trail.arrays:
-        share = trail.column(array, "swallowed")
+    weight, entries = dict.fromkeys(trail.arrays, 0.0), dict.fromkeys(trail.arrays, 0)
+    for array, shape in trail.arrays.items():
+        gradient, share = trail.column(array, "gradient_norm"), trail.column(array, "swallowed")
+        weight[array], entries[array] = np.nan_to_num(_mean(gradient)) ** 2, math.prod(shape)
         least = min(_median(share[:count]), _median(share[-count:]))
-        if least >= SWALLOWED:
+        if least >= SWALLOWED and _mean(gradient[-count:]) >= STILL_THERE * _mean(gradient[:count]) > 0:
             hit[array] = least
-    heavy = math.hypot(*(norms[array] for array in hit)) if hit else 0.0
-    if heavy < 0.5 * math.hypot(*(norm for norm in norms.values() if norm == norm)):
-        return None  # the arrays that do walk carry the training
-    return Finding(Kind.NEVER_STARTED, tuple(hit), {"swallowed_share": min(hit.values())}) if hit else None
+    carries = any(sum(part[array] for array in hit) >= 0.5 * sum(part.values()) for part in (weight, entries))
+    if not hit or not carries:  # the arrays that do walk carry the training
+        return None
+    return Finding(Kind.NEVER_STARTED, tuple(hit), {"swallowed_share": min(hit.values())})
 
 
-def _saturated(trail: Trail) -> Finding | None:
+def _saturated(trail: Trail, known: tuple[str, ...]) -> Finding | None:
+    """Saturated states; not of arrays whose start is known to be so large that nothing can be added to it."""
     if "saturated" not in trail.measures:
         return None
     count, rows = _count(trail), len(trail)
     hit: dict[str, float] = {}
-    for array in trail.arrays:
+    for array in (array for array in trail.arrays if array not in known):
         share = _mean(trail.column(array, "saturated")[-count:])
         gradient = trail.column(array, "gradient_norm")
         middle = _mean(gradient[(rows - count) // 2 : (rows + count) // 2])
