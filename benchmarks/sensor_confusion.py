@@ -93,7 +93,8 @@ def constant(size: int, strength: float, seed: int) -> tuple[Params, Slope]:
     direction = strength * rng.normal(size=(size, 4))
 
     def slope(now: Params, step: int) -> tuple[float, Params]:
-        return float(np.sum(direction * now["W"])), {"W": direction + 0.3 * strength * rng.normal(size=(size, 4))}
+        noise = 0.3 * strength * rng.normal(size=(size, 4))
+        return 10.0 + float(np.sum(direction * now["W"])), {"W": direction + noise}
 
     return {"W": rng.normal(size=(size, 4))}, slope
 
@@ -136,33 +137,49 @@ def planted(count: int) -> Iterator[tuple[Kind, str, Callable[[], Trail]]]:
     for k in range(count):
         lr = 0.3 + 0.1 * (k % 5)
         yield Kind.ARRIVED, "quadratic", lambda lr=lr: follow(SGD(lr), *bowl([1.0, 0.7]), 200)
-        yield Kind.ARRIVED, "with noise", lambda k=k, lr=lr: follow(
-            Adagrad(lr), *bowl([1.0, 0.5, 0.2], noise=0.2, seed=k), 2000, 5
+        yield (
+            Kind.ARRIVED,
+            "with noise",
+            lambda k=k, lr=lr: follow(Adagrad(lr), *bowl([1.0, 0.5, 0.2], noise=0.2, seed=k), 2000, 5),
         )
         yield Kind.EXHAUSTED, "cliff", lambda k=k: follow(Adagrad(0.1), *cliff(0.005 * (k % 4), k), 1000 + 300 * k, 2)
-        yield Kind.NEVER_STARTED, "initial accumulator", lambda k=k: follow(
-            Adagrad(0.001, initial_accumulator=0.1), *scaled(regression(k), lambda _: 1e-3), 300, 3
+        yield (
+            Kind.NEVER_STARTED,
+            "initial accumulator",
+            lambda k=k: follow(Adagrad(0.001, initial_accumulator=0.1), *scaled(regression(k), lambda _: 1e-3), 300, 3),
         )
         yield Kind.NEVER_STARTED, "eps", lambda k=k: follow(Adam(0.001, eps=1.0), *constant(10 + k, 1e-3, k), 300, 3)
         yield Kind.UNDERFLOW, "float16", lambda k=k: underflow(k)
-        yield Kind.EXPLODING, "lr too high", lambda k=k: follow(
-            SGD(2.2 + 0.2 * k, on_nonfinite="ignore"), *bowl([1.0, 0.5]), 60
+        yield (
+            Kind.EXPLODING,
+            "lr too high",
+            lambda k=k: follow(SGD(2.2 + 0.2 * k, on_nonfinite="ignore"), *bowl([1.0, 0.5]), 60),
         )
         yield Kind.EXPLODING, "network", lambda k=k: follow(SGD(40.0, on_nonfinite="ignore"), *regression(k), 100)
-        yield Kind.DEAD_FEATURES, "dead units", lambda k=k: follow(
-            Adam(0.01), *regression(k, width=12, dead=4 + k % 6), 300, 3
+        yield (
+            Kind.DEAD_FEATURES,
+            "dead units",
+            lambda k=k: follow(Adam(0.01), *regression(k, width=12, dead=4 + k % 6), 300, 3),
         )
-        yield Kind.OSCILLATING, "narrow valley", lambda k=k: follow(
-            SGD(1.9995), *bowl([1.0, 0.002 + 0.001 * k]), 300
+        yield Kind.OSCILLATING, "narrow valley", lambda k=k: follow(SGD(1.9995), *bowl([1.0, 0.002 + 0.001 * k]), 300)
+        yield (
+            Kind.SATURATED,
+            "spike",
+            lambda k=k: follow(
+                Adagrad(0.5), *single(scaled(constant(10, 1.0, k), lambda step: 1e5 if step == 0 else 1.0)), 300, 3
+            ),
         )
-        yield Kind.SATURATED, "spike", lambda k=k: follow(
-            Adagrad(0.5), *single(scaled(constant(10, 1.0, k), lambda step: 1e6 if step == 0 else 1.0)), 300, 3
+        yield (
+            Kind.OUT_OF_STEP,
+            "one slow layer",
+            lambda k=k: follow(Adam(0.003, overrides={"W2": {"lr": 3e-8}}), *regression(k), 300, 3),
         )
-        yield Kind.OUT_OF_STEP, "one slow layer", lambda k=k: follow(
-            Adam(0.003, overrides={"W2": {"lr": 3e-8}}), *regression(k), 300, 3
-        )
-        yield Kind.FROZEN, "infinite h", lambda k=k: follow(
-            Adagrad(0.1), *single(scaled(regression(k), lambda step: 1e25 if step == 5 else 1.0)), 200, 2
+        yield (
+            Kind.FROZEN,
+            "infinite h",
+            lambda k=k: follow(
+                Adagrad(0.1), *single(scaled(regression(k), lambda step: 1e25 if step == 5 else 1.0)), 200, 2
+            ),
         )
 
 

@@ -1,14 +1,15 @@
 """What the sensor costs: a training step of a PyTorch MLP with a million parameters, with and without it.
 
-Run it with ``python benchmarks/sensor_overhead.py``. The two trainings take turns, ten steps at a time, so that both see
-the same machine; a figure is a median of ratios of such neighbours. With one thread (the default) processor time is
-compared, which a busy machine does not disturb; with more, the clock on the wall. It also prints the memory of a million
+Run it with ``python benchmarks/sensor_overhead.py``. The two trainings take turns, ten steps at a time, so that both
+see the same machine; a figure is a median of ratios of such neighbours. With one thread (the default) processor time is
+compared, which a busy machine disturbs less; with more, the clock on the wall. It also prints the memory of a million
 watched updates, and that the weights of both trainings are equal to the last bit.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
 import tracemalloc
@@ -25,7 +26,7 @@ def network(seed: int) -> torch.nn.Sequential:
     torch.manual_seed(seed)
     sizes = (784, 800, 400, 128, 10)
     layers: list[torch.nn.Module] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in itertools.pairwise(sizes):
         layers += [torch.nn.Linear(a, b), torch.nn.ReLU()]
     return torch.nn.Sequential(*layers[:-1])
 

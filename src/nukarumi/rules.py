@@ -217,7 +217,7 @@ def adamax_eps_in_norm(
 ) -> tuple[Array, Array, Array]:
     """Adamax whose eps is added to the gradient before the largest is taken, as in PyTorch and optax."""
     m = m + (1 - beta1) * (g - m)
-    u = maximum(beta2 * u, abs(g) + eps)
+    u = maximum(beta2 * u, abs(g) + eps)  # type: ignore[operator]
     w = w - lr / (1.0 - beta1**t) * m / u
     return w, m, u
 

@@ -22,7 +22,7 @@ KNOWN: dict[str, str] = {
     "nukarumi": ", ".join(CLASSES),
     "torch.optim": "SGD, Adagrad, RMSprop, Adadelta, Adam, AdamW, NAdam, RAdam, Adamax, SparseAdam",
     "keras.optimizers": "SGD, Adagrad, RMSprop, Adadelta, Adam, AdamW, Nadam, Adamax",
-    "optax": "chains around sgd, adagrad, rmsprop, adadelta, adam, adamw, amsgrad, nadam, nadamw, radam, adamax, adamaxw",
+    "optax": "chains of sgd, adagrad, rmsprop, adadelta, adam, adamw, amsgrad, nadam, nadamw, radam, adamax, adamaxw",
 }
 """The optimizers that a sensor knows, by library."""
 

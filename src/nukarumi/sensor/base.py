@@ -1,8 +1,8 @@
-"""The sensor: what every library's adapter shares. It watches updates, writes readings, and never disturbs.
+"""The sensor: what every library's adapter shares. It watches updates, writes readings, and disturbs nothing.
 
-An adapter says when an update begins and ends, and hands over looks (`nukarumi.sensor.look`). The sensor counts, decides
-which updates are due, makes the readings, and passes them on. Whatever goes wrong in it, the training goes on: there is
-one warning, and then silence.
+An adapter says when an update begins and ends, and hands over looks (`nukarumi.sensor.look`). The sensor counts,
+decides which updates are due, makes the readings, and passes them on. Whatever goes wrong in it, the training goes on:
+there is one warning, and then silence.
 """
 
 from __future__ import annotations

@@ -10,13 +10,13 @@ are; without them the findings that need them are not made.
 - **arrived**, **exhausted**: as `ending` decides.
 - **never started**: from the first rows to the end, eps and the start of the state have taken 9 tenths of the step or
   more in arrays that hold half of the entries or of the gradient, whose gradient norm ended at 7 tenths of its start or
-  above; and the loss, where known, fell by less than a tenth of itself.
+  above; and the loss, where known, fell by less than a tenth of itself, beyond its noise.
 - **saturated**: half of the state entries that should grow at the end cannot, and the gradient has not died down: it is
   above a tenth of what it was in the middle.
-- **dead features**: 15 % of an array's entries or more have never moved, and the share fell by less than 2 % of it in the
-  second half, while the rest of the array did move.
-- **oscillating**: in the last half the mean cosine between successive gradients is below -0.5, and the gradient is above
-  a tenth of its peak.
+- **dead features**: 15 % of an array's entries or more have never moved, and the share fell by less than 2 % of it in
+  the second half, while other entries did move.
+- **oscillating**: in the last half the mean cosine between successive gradients is below -0.5, and the gradient is
+  above a tenth of its peak.
 - **out of step**: among matrices, the median ratio of step to weight in the last half differs by a factor of 1,000.
 
 A walk of fewer than 8 rows can only be exploding, frozen or in underflow.
@@ -193,7 +193,9 @@ def _never_started(trail: Trail) -> Finding | None:
     count = _count(trail)
     loss = trail.loss
     if np.isfinite(loss).all():
-        fall = float(loss[:count].mean() - loss[-count:].mean())
+        first, last = loss[:count], loss[-count:]
+        error = math.sqrt((first.var() + last.var()) / count)
+        fall = float(first.mean() - last.mean()) - 2 * error
         if fall > HARDLY_FELL * abs(float(loss[:count].mean())):
             return None
     hit: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""An optimizer of any library, told as one of our rules: which rule, which of its letters are which states, what brakes.
+"""An optimizer of any library, told as one of our rules: which rule it is, where its states are, and what brakes.
 
 Nothing here states a formula. Where `rules` has the optimizer, the dialect is what ``Cls.like(library)`` says; the
 relatives that have no class of their own (AMSGrad, NAdam, RAdam, Adamax, centred RMSprop) name their rule in

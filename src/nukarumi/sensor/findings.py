@@ -35,16 +35,14 @@ class Kind(Enum):
     NEVER_STARTED = (
         "never_started", True,
         {"en": ("Never started: a constant in the divisor (eps or the initial accumulator) swallows the step.",
-                "Make the constant small beside the squared gradients (initial accumulator 0, a smaller eps), or raise lr "
-                "by as much as the step is short."),
+                "Make the constant small beside the squared gradients (initial accumulator 0, a smaller eps), or raise lr by as much as the step is short."),
          "ja": ("歩き出していません: 分母の定数 (eps または h の初期値) が歩幅を飲み込んでいます。",
                 "定数を勾配の二乗よりずっと小さくする (h の初期値を 0 に、eps を小さく) か、縮んだぶんだけ学習率を上げてください。")},
     )  # fmt: skip
     UNDERFLOW = (
         "underflow", True,
         {"en": ("Never started: eps or the squared gradient is 0 in float16, so the first step divides by zero.",
-                "Keep weights and optimizer state in float32 (mixed precision), or use an eps that float16 can hold "
-                "(1e-4)."),
+                "Keep weights and optimizer state in float32 (mixed precision), or use an eps that float16 can hold (1e-4)."),
          "ja": ("歩き出せません: float16 では eps か勾配の二乗が 0 になり、最初の一歩で 0 割りが起きています。",
                 "重みと最適化の状態は float32 で持つ (混合精度) か、float16 で表せる eps (1e-4 など) にしてください。")},
     )  # fmt: skip
@@ -58,8 +56,7 @@ class Kind(Enum):
     DEAD_FEATURES = (
         "dead_features", True,
         {"en": ("Dead features: a part of the entries has never moved, and no longer joins in.",
-                "Look for units that never fire (a smaller lr or bias at the start, leaky activations) and for features "
-                "that do not occur in the data."),
+                "Look for units that never fire (a smaller lr or bias at the start, leaky activations) and for features that do not occur in the data."),
          "ja": ("動かない特徴があります: 一度も動いたことのない要素があり、増えも減りもしません。",
                 "発火しないユニット (初期の学習率やバイアスを小さく、leaky な活性化に) や、データに現れない特徴がないか調べてください。")},
     )  # fmt: skip
@@ -80,8 +77,7 @@ class Kind(Enum):
     OUT_OF_STEP = (
         "out_of_step", True,
         {"en": ("Layers out of step: one layer's steps, measured by its weights, are a thousand times another's.",
-                "Give the layers their own lr, or use an optimizer that scales each entry (Adagrad, Adam); check the "
-                "initialisation."),
+                "Give the layers their own lr, or use an optimizer that scales each entry (Adagrad, Adam); check the initialisation."),
          "ja": ("層の足並みがそろっていません: 重みに対する歩幅が、層によって千倍以上違います。",
                 "層ごとに学習率を変えるか、要素ごとに歩幅を調整する手法 (Adagrad、Adam) を使い、初期値を見直してください。")},
     )  # fmt: skip

@@ -106,7 +106,7 @@ def report(
 
 
 def _squares(array: Any) -> tuple[Any, Any]:
-    """The largest entry, and sums of squares in units of it, block by block, so that float32 loses nothing to speak of."""
+    """The largest entry, and the sums of squares of blocks in units of it, so that float32 loses next to nothing."""
     flat = jnp.ravel(array)
     flat = flat.astype(jnp.promote_types(flat.dtype, jnp.float32))
     peak = jnp.max(jnp.abs(flat), initial=0.0)

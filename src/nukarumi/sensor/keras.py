@@ -125,7 +125,7 @@ class KerasSensor(Sensor):
         if keras.config.backend() == "jax":
             import jax  # noqa: PLC0415
 
-            jax.effects_barrier()
+            jax.effects_barrier()  # type: ignore[no-untyped-call]
 
     def _note(self, loss: Any) -> Any:
         """Stand in for ``scale_loss``, which a trainer calls with the loss of each batch."""
@@ -155,11 +155,11 @@ class KerasSensor(Sensor):
         """Stand in for ``optimizer.apply``."""
         grads = list(grads)
         variables = None if trainable_variables is None else list(trainable_variables)
-        begun = None
+        begun: tuple[Any, ...] | None = None
         with self.guarded():
             begun = self._begin(grads, variables)
         done = self._apply(grads, variables)
-        if begun is not None and self.attached:
+        if begun and self.attached:
             with self.guarded():
                 self._end(*begun)
         return done
@@ -289,7 +289,7 @@ class KerasSensor(Sensor):
         index = self.optimizer._get_variable_index(variable)
         for attribute, letter in STATES[self._known].items():
             held = getattr(self.optimizer, attribute, None)
-            if held and letter in self._dialect.states and held[index] is not None:
+            if held and letter in self._dialect.states:
                 states[letter] = held[index].value
         return states
 

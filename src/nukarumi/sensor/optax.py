@@ -124,7 +124,7 @@ class _Told:
     states: dict[str, Any]
 
 
-def told(links: list[Part]) -> _Told:
+def told(links: list[Part]) -> _Told:  # noqa: PLR0912 - a branch for each kind of part
     """Tell a chain as one of our rules, or refuse it by naming the part that is not known."""
     rule: Part | None = None
     lr: Any = 1.0
@@ -231,11 +231,11 @@ class OptaxSensor(Sensor):
         self._every = self.trail.every
 
     def _release(self) -> None:
-        jax.effects_barrier()  # what is still on its way arrives first
+        jax.effects_barrier()  # type: ignore[no-untyped-call]
 
     def flush(self) -> None:
         """Wait until every reading of the updates so far has arrived in the trail."""
-        jax.effects_barrier()
+        jax.effects_barrier()  # type: ignore[no-untyped-call]
 
     def _init(self, params: Any) -> WatchState:
         return WatchState(jnp.zeros((), jnp.int32), self._inner.init(params))

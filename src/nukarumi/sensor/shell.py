@@ -1,4 +1,4 @@
-"""``nukarumi watch train.py``: an unchanged script is run in this process, and every PyTorch optimizer in it is watched.
+"""``nukarumi watch train.py``: an unchanged script runs in this process, and all its PyTorch optimizers are watched.
 
 PyTorch is not imported here. When the script imports it, the module that defines its optimizers is given one hook for
 all of them; an optimizer gets its sensor at its first step. The loss is what the script called ``backward()`` on last.

@@ -228,7 +228,7 @@ class TorchSensor(Sensor):
         """A copy of the parameter, or of the rows alone that a sparse gradient will touch, and which these are."""
         gradient = parameter.grad
         if gradient is not None and gradient.is_sparse and self._known in TOUCHED_ROWS_ONLY:
-            rows = gradient.coalesce().indices()[0].unique()
+            rows = torch.unique(gradient.coalesce().indices()[0])
             return parameter.detach().index_select(0, rows), rows
         copy = self._copies.get(id(parameter))
         if copy is None or copy.shape != parameter.shape or copy.dtype != parameter.dtype:
@@ -401,7 +401,7 @@ def _named(names: Any) -> tuple[dict[int, str], tuple[str, ...] | None]:
         names = names.named_parameters()
     if isinstance(names, Mapping):
         names = names.items()
-    listed = [names] if isinstance(names, str) else list(names)
+    listed: list[Any] = [names] if isinstance(names, str) else list(names)
     if all(isinstance(name, str) for name in listed):
         return {}, tuple(listed)
     if all(isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Tensor) for pair in listed):

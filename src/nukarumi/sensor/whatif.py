@@ -63,7 +63,7 @@ class WhatIf:
         return float(np.median(known)) if known.size else float("nan")
 
     def __str__(self) -> str:
-        rows = np.unique(np.linspace(0, len(self.steps) - 1, 6).astype(int)) if len(self.steps) else []
+        rows = sorted({round(row) for row in np.linspace(0, len(self.steps) - 1, 6).tolist()})
         lines = [f"what if it had been {self.optimizer!r}: step norms that were -> that would have been"]
         for name in self.recorded:
             told = "  ".join(
