@@ -14,6 +14,15 @@ torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse invariant checks")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Arrays this small are slower on several threads, and much slower on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def corrected(state, group, root):
     """Adam's rate, as PyTorch's documentation has it."""
     beta1, beta2 = group["betas"]
@@ -187,7 +196,8 @@ def test_new_rules_walk_as_pytorch_does(name, states):
         parameter.grad = torch.tensor(g)
         optimizer.step()
         (w, *held), product = step_by_rule(name, w, g, held, optimizer.param_groups[0], float(t), product)
-        np.testing.assert_allclose(w, parameter.detach().numpy(), rtol=1e-11, atol=1e-14)
+        far = 1e-7 if name == "NAdam" else 1e-11  # PyTorch multiplies NAdam's momenta in float32
+        np.testing.assert_allclose(w, parameter.detach().numpy(), rtol=far, atol=1e-14)
 
 
 def test_the_centred_rule_walks_as_pytorch_does():
@@ -323,7 +333,7 @@ def test_unknown_optimizers_are_refused_with_the_known_ones():
         watch(torch.optim.Adam(weight), keep=-1)
 
 
-# Sparse gradients, small floats, and a real complaint ------------------------------------------------------------------
+# Sparse gradients, small floats, and a real complaint ----------------------------------------------------------------
 
 
 def words(optimizer_of, steps=200, every=5, seed=0):
