@@ -262,6 +262,8 @@ class OptaxSensor(Sensor):
         pushed = _by_name(gradients)
         states = {letter: _by_name(tree) for letter, tree in chain.states.items()}
         names = [name for name in names if name in moved and name in pushed]
+        # What does not change keeps its double precision on the host.
+        constants = {name: value for name, value in chain.numbers.items() if isinstance(value, int | float)}
 
         def looks() -> Any:
             made = {}
@@ -271,7 +273,7 @@ class OptaxSensor(Sensor):
                 made[name] = payload(flat[name], after, pushed[name], own, whole)
             return {
                 "looks": made,
-                "numbers": {name: jnp.asarray(value) for name, value in chain.numbers.items()},
+                "numbers": {name: value for name, value in chain.numbers.items() if name not in constants},
                 "loss": jnp.asarray(jnp.nan if loss is None else loss),
             }
 
@@ -282,7 +284,7 @@ class OptaxSensor(Sensor):
                 self.step = int(step) - 1
                 if not self.due:  # the trail has thinned since this was compiled
                     return
-                which, numbers = finished(chain.kind, chain.options, given["numbers"])
+                which, numbers = finished(chain.kind, chain.options, {**constants, **given["numbers"]})
                 seen: list[tuple[Subject, Look, Mapping[str, float]]] = []
                 for name in names:
                     shape = tuple(flat[name].shape)
