@@ -43,8 +43,6 @@ class Sensor:
         The record, `nukarumi.trail.Trail`; `diagnose` reads it.
     recording
         A sample of gradients for `whatif`, or None (``keep=0``).
-    row
-        The last reading as a plain dict, ``{"step": 11, "W/step_norm": 0.01, ...}``; empty before the first.
     loss
         Set it before an update, and the reading of that update holds it. It is forgotten afterwards.
     """
@@ -73,7 +71,7 @@ class Sensor:
             raise BadInput(f"keep must be a whole number from 0 to {SAMPLE}", keep, "pass keep=64")
         self.recording = Recording(self.trail, keep) if keep else None
         self.writer, self.log, self.patterns = writer, log, None if patterns is None else tuple(patterns)
-        self.row: dict[str, Any] = {}
+        self._last: tuple[dict[str, Any], dict[str, dict[str, Any]]] = {}, {}
         self.loss: Any = None
         self.step = 0
         self.failed: Exception | None = None
@@ -172,15 +170,21 @@ class Sensor:
         self.trail.append(step, value, readings)
         if self.recording is not None:
             self.recording.append(step, looks)
-        self.row = {"step": step, "loss": value}
-        for array, made in readings.items():
-            self.row |= {f"{array}/{name}": number for name, number in scalars(made).items()}
+        self._last = {"step": step, "loss": value}, readings
         if self.writer is not None:
             for name, number in self.row.items():
                 if name != "step" and number == number:
                     self.writer.add_scalar(f"nukarumi/{name}", number, step)
         if self.log is not None:
-            self.log(dict(self.row))
+            self.log(self.row)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The last reading as a plain dict, ``{"step": 11, "W/step_norm": 0.01, ...}``; empty before the first."""
+        flat, readings = dict(self._last[0]), self._last[1]
+        for array, made in readings.items():
+            flat |= {f"{array}/{name}": number for name, number in scalars(made).items()}
+        return flat
 
     def _has(self, name: str) -> bool:
         kind, _, letter = name.partition("/")

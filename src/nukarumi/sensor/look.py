@@ -217,9 +217,9 @@ def _derive(looks: Sequence[Seen], out: Sequence[Derived]) -> None:
     for span, edge, made, (_, seen, _) in zip(spans, edges, out, looks, strict=True):
         if seen.rate is None:
             made.rate = _with_ends(quantiles(rates[span]), (float(edge.min()), float(edge.max())))
-        share = shares[span][has[span]]
-        share = share[~np.isnan(share)]
-        made.swallowed = float(np.median(share)) if share.size else float("nan")
+        share = np.sort(shares[span][has[span]])  # NaN sorts to the end
+        known = share.size - int(np.count_nonzero(np.isnan(share)))
+        made.swallowed = float(share[(known - 1) // 2] + share[known // 2]) / 2 if known else float("nan")
 
 
 def _stuck(

@@ -386,7 +386,8 @@ def _norm(tensor: Tensor) -> float:
         norm = float(np.sqrt(np.sum(np.square(parts)) + np.sum(np.square(rest))))
         if 1e-15 < norm < 1e15:
             return norm
-    return exact_norm(tensor.detach().to("cpu", torch.float64).numpy())
+    norm = float(torch.linalg.vector_norm(tensor.detach().double()))
+    return norm if 1e-140 < norm < np.inf else exact_norm(tensor.detach().to("cpu", torch.float64).numpy())
 
 
 def _nonfinite(tensor: Tensor) -> int:
