@@ -246,7 +246,7 @@ def test_a_failing_sensor_says_so_once_and_the_training_goes_on():
         optimizer = make("Adam", net.parameters())
         if watched:
             sensor = watch(optimizer, every=2, writer=Broken())
-            with pytest.warns(RuntimeWarning, match=r"stopped at step 2: OSError: disk full") as caught:
+            with pytest.warns(RuntimeWarning, match=r"stopped at step 1: OSError: disk full") as caught:
                 list(train(net, optimizer, 7))
             assert len(caught) == 1
             assert not sensor.attached

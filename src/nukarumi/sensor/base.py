@@ -133,7 +133,7 @@ class Sensor:
                 if any(action == "error" for action, *_ in warnings.filters):
                     warnings.simplefilter("default")  # even where warnings are errors, the training goes on
                 warnings.warn(
-                    f"the sensor on {type(self.optimizer).__name__} has stopped at step {self.step + 1}: {told}; "
+                    f"the sensor on {type(self.optimizer).__name__} has stopped at step {self.step}: {told}; "
                     "the training goes on without it",
                     RuntimeWarning,
                     stacklevel=3,

@@ -240,12 +240,14 @@ class TorchSensor(Sensor):
     def _post(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self.attached:
             return
+        self.step += 1
+        if not (self._recording_now or self.due):  # nearly all updates end here
+            return
         with self.guarded(), torch.no_grad():
-            self.step += 1
             if self._recording_now:
                 self._recording_now = False
                 self._record()
-            elif self.due:  # the next one is recorded, and its cosine looks back at this gradient
+            else:  # the next one is recorded, and its cosine looks back at this gradient
                 for name, parameter, _ in self._parameters():
                     if parameter.grad is not None:
                         self.remember(name, self._tensors.gradient_sample(parameter.grad), self.step)
