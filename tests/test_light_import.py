@@ -99,7 +99,7 @@ def test_import_adds_only_small_modules(numpy_alone: set[str]) -> None:
 def test_import_leaves_later_rooms_closed(numpy_alone: set[str]) -> None:
     """Races, records, problems and the shell are not part of ``import nukarumi``."""
     rooms = {name.split(".")[1] for name in loaded_after("import nukarumi") if name.startswith("nukarumi.")}
-    assert rooms.isdisjoint({"bench", "cli", "problems", "race", "trail"})
+    assert rooms.isdisjoint({"bench", "cli", "problems", "race", "sensor", "trail"})
     assert "optim" in rooms
 
 

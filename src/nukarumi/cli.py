@@ -45,6 +45,7 @@ examples:
 
 OWN_WORDS = {
     "check": ("nukarumi.lessons.marker.shell", "mark a learner's own optimizer class, and name its mistake"),
+    "watch": ("nukarumi.sensor.shell", "run a PyTorch script and say what its optimizer's steps are doing"),
     "bench": ("nukarumi.bench", "measure this machine, side by side with what else is installed"),
 }
 """Commands that read their words themselves: the module whose ``main`` does it, and what they are for."""

@@ -9,8 +9,9 @@ annotated ``float`` is a setting, the same for all entries. Nothing is changed i
 and returns the new ones.
 
 The letters: ``w`` parameter, ``g`` gradient, ``h`` accumulated squared gradients, ``v`` velocity (momentum) or second
-moment (Adam), ``m`` first moment, ``d`` accumulated squared steps, ``u`` accumulated gradients, ``q`` the mean square
-of a row's gradient (what `mean_square` gives, after every stage); ``t`` counts updates and is 1 at the first.
+moment (Adam), ``m`` first moment, ``d`` accumulated squared steps, ``u`` accumulated gradients (dual averaging) or the
+largest so far of ``v`` or ``abs(g)`` (AMSGrad, Adamax), ``q`` the mean square of a row's gradient (what `mean_square`
+gives, after every stage); ``t`` counts updates and is 1 at the first.
 
 Examples
 --------
@@ -35,7 +36,11 @@ __all__ = [
     "adadelta",
     "adagrad",
     "adam",
+    "adamax",
+    "adamax_eps_in_norm",
     "adamw",
+    "amsgrad",
+    "amsgrad_corrected",
     "average",
     "clip_scale",
     "clipped",
@@ -50,11 +55,17 @@ __all__ = [
     "mean_square",
     "momentum",
     "momentum_lr_outside",
+    "nadam",
+    "nadam_momentum",
     "nesterov",
     "nesterov_lr_outside",
     "opposite",
     "proximal",
+    "radam",
+    "radam_start",
+    "rectification",
     "rmsprop",
+    "rmsprop_centred",
     "rowwise_adagrad",
     "scaled",
     "sgd",
@@ -245,6 +256,112 @@ def average(w: Array, s: Array, t: Array) -> Array:
     return w
 
 
+# Their relatives, which the sensor reads in other libraries -----------------------------------------------------------
+
+
+def rmsprop_centred(
+    w: Array, g: Array, h: Array, m: Array, lr: float, decay_rate: float, eps: float
+) -> tuple[Array, Array, Array]:
+    """RMSprop that brakes by the spread of the gradient instead of its size (Graves 2013)."""
+    h = decay_rate * h + (1 - decay_rate) * g * g
+    m = decay_rate * m + (1 - decay_rate) * g
+    w = w - lr * g / (sqrt(h - m * m) + eps)
+    return w, h, m
+
+
+def amsgrad(
+    w: Array, g: Array, m: Array, v: Array, u: Array, lr: float, beta1: float, beta2: float, eps: float, t: float
+) -> tuple[Array, Array, Array, Array]:
+    """Adam whose brake is never released: u is the largest v so far (Reddi, Kale and Kumar 2018)."""
+    lr_t = lr * sqrt(1.0 - beta2**t) / (1.0 - beta1**t)
+    m = m + (1 - beta1) * (g - m)
+    v = v + (1 - beta2) * (g * g - v)
+    u = maximum(u, v)
+    w = w - lr_t * m / (sqrt(u) + eps)
+    return w, m, v, u
+
+
+def amsgrad_corrected(
+    w: Array, g: Array, m: Array, v: Array, u: Array, lr: float, beta1: float, beta2: float, eps: float, t: float
+) -> tuple[Array, Array, Array, Array]:
+    """AMSGrad with the largest *corrected* v, as in optax."""
+    m = m + (1 - beta1) * (g - m)
+    v = v + (1 - beta2) * (g * g - v)
+    u = maximum(u, v / (1.0 - beta2**t))
+    w = w - lr / (1.0 - beta1**t) * m / (sqrt(u) + eps)
+    return w, m, v, u
+
+
+def adamax(
+    w: Array, g: Array, m: Array, u: Array, lr: float, beta1: float, beta2: float, eps: float, t: float
+) -> tuple[Array, Array, Array]:
+    """Adam that brakes by the largest gradient, slowly forgotten (Kingma and Ba 2015, section 7.1)."""
+    m = m + (1 - beta1) * (g - m)
+    u = maximum(beta2 * u, abs(g))
+    w = w - lr / (1.0 - beta1**t) * m / (u + eps)
+    return w, m, u
+
+
+def adamax_eps_in_norm(
+    w: Array, g: Array, m: Array, u: Array, lr: float, beta1: float, beta2: float, eps: float, t: float
+) -> tuple[Array, Array, Array]:
+    """Adamax whose eps is added to the gradient before the largest is taken, as in PyTorch and optax."""
+    m = m + (1 - beta1) * (g - m)
+    u = maximum(beta2 * u, abs(g) + eps)  # type: ignore[operator]
+    w = w - lr / (1.0 - beta1**t) * m / u
+    return w, m, u
+
+
+def nadam(
+    w: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    t: float,
+    mu: float,
+    mu_next: float,
+    mu_product: float,
+) -> tuple[Array, Array, Array]:
+    """Adam that looks ahead (Dozat 2016); mu is this step's momentum, mu_product that of all steps so far."""
+    m = m + (1 - beta1) * (g - m)
+    v = v + (1 - beta2) * (g * g - v)
+    ahead = mu_next / (1.0 - mu_product * mu_next) * m + (1.0 - mu) / (1.0 - mu_product) * g
+    w = w - lr * sqrt(1.0 - beta2**t) * ahead / (sqrt(v) + eps)
+    return w, m, v
+
+
+def radam(
+    w: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    t: float,
+    rectified: float,
+) -> tuple[Array, Array, Array]:
+    """Adam whose strides are shortened while v is still a guess (Liu et al. 2020); see `rectification`."""
+    lr = rectified * lr
+    w, m, v = adam(w, g, m, v, lr, beta1, beta2, eps, t)
+    return w, m, v
+
+
+def radam_start(
+    w: Array, g: Array, m: Array, v: Array, lr: float, beta1: float, beta2: float, t: float
+) -> tuple[Array, Array, Array]:
+    """RAdam's first steps, before its brake can be trusted at all: the corrected first moment alone."""
+    m = m + (1 - beta1) * (g - m)
+    v = v + (1 - beta2) * (g * g - v)
+    w = w - lr / (1.0 - beta1**t) * m
+    return w, m, v
+
+
 # What may happen to a gradient or a parameter before the rule ---------------------------------------------------------
 
 
@@ -301,3 +418,19 @@ def eps_hat_inside(eps: float, beta2: float, t: float) -> float:
 def clip_scale(norm: float, clip_norm: float) -> float:
     """What the gradients are multiplied by so that their global norm is at most clip_norm; NaN if the norm is NaN."""
     return clip_norm / norm if norm > clip_norm else 1.0 + 0.0 * norm
+
+
+def nadam_momentum(beta1: float, momentum_decay: float, t: float) -> float:
+    """NAdam's momentum of update t: half of beta1 at first, all of it later (Dozat 2016)."""
+    fading: float = 0.96 ** (t * momentum_decay)
+    return beta1 * (1.0 - 0.5 * fading)
+
+
+def rectification(beta2: float, t: float) -> float:
+    """How far RAdam trusts v after t updates: 0 not at all (use `radam_start`), up to 1 fully (Liu et al. 2020)."""
+    longest = 2.0 / (1.0 - beta2) - 1.0
+    power: float = beta2**t
+    length = longest - 2.0 * t * power / (1.0 - power)
+    if length <= 5.0:
+        return 0.0
+    return math.sqrt((length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length))

@@ -25,8 +25,10 @@ PLAIN = st.recursive(
 @st.composite
 def trails(draw):
     states = tuple(draw(st.lists(st.sampled_from(["h", "m", "v"]), unique=True)))
+    measures = tuple(draw(st.lists(st.sampled_from(["saturated", "unmoved"]), unique=True)))
     trail = Trail(
-        draw(st.dictionaries(NAMES, SHAPES, max_size=3)), states=states, capacity=2 * draw(st.integers(1, 5)),
+        draw(st.dictionaries(NAMES, SHAPES, max_size=3)), states=states, measures=measures,
+        capacity=2 * draw(st.integers(1, 5)),
         small=draw(st.integers(0, 20)), every=draw(st.integers(1, 5)), meta=draw(st.dictionaries(NAMES, PLAIN)),
     )  # fmt: skip
     for row in range(draw(st.integers(0, 12))):
@@ -40,7 +42,7 @@ def trails(draw):
 
 
 def same(one, other):
-    keys = "capacity", "every", "small", "states", "meta", "arrays"
+    keys = "capacity", "every", "small", "states", "measures", "meta", "arrays"
     assert [getattr(one, key) for key in keys] == [getattr(other, key) for key in keys]
     assert one.to_bytes() == other.to_bytes()
     np.testing.assert_array_equal(one.loss, other.loss)
@@ -99,8 +101,8 @@ def test_missing_and_foreign_files(tmp_path):
 def test_newer_version_says_update(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(storage, "VERSION", 99)
-        content = Trail().to_bytes()
-    with pytest.raises(BadInput, match=r"version 1.*version 99.*update nukarumi"):
+        content = Trail(measures=("saturated",)).to_bytes()
+    with pytest.raises(BadInput, match=r"version 1 to 2.*version 99.*update nukarumi"):
         Trail.from_bytes(content)
 
 
@@ -124,6 +126,20 @@ def test_header_that_does_not_fit_the_columns(change):
     metadata[storage.KEY] = json.dumps(header | change)
     with pytest.raises(BadInput, match="damaged"):
         Trail.from_bytes(save(tensors, metadata), "x")
+
+
+def test_a_trail_without_measures_is_still_version_1_and_one_with_them_is_2():
+    """Readers of version 1 (in other languages, too) keep reading every trail that says nothing new."""
+    headers = []
+    for measures in ((), ("saturated",)):
+        trail = Trail({"w": (2,)}, measures=measures)
+        trail.append(1, 0.0, {"w": dict.fromkeys(measures, 0.25)})
+        tensors, metadata = storage._open(trail.to_bytes(), "x")
+        headers.append(json.loads(metadata[storage.KEY]))
+        assert {f"0/{name}" for name in measures} <= set(tensors)
+    assert [header["version"] for header in headers] == [1, 2]
+    assert "measures" not in headers[0]
+    assert headers[1]["measures"] == ["saturated"]
 
 
 def test_steps_that_do_not_grow_are_refused():

@@ -49,13 +49,13 @@ def rate_line(rule: StraightLine, states: tuple[str, ...], brakes: str | None) -
     states
         The state letters.
     brakes
-        For a rule with a brake, what it drives by: ``"g"`` or ``"m"``. The states are then taken as they are, so the
-        lines that renew them are left out. None for a rule whose state is a velocity: it is taken at rest.
+        For a rule with a brake, what it drives by: ``"g"``, ``"m"``, or ``"mg"`` for both. The states are then taken as
+        they are, so the lines that renew them are left out. None for a rule whose state is a velocity: it is taken at
+        rest.
     """
     lines = [line for line in rule.lines if not (brakes and line.target in states)]
     drive = brakes or "g"
-    rest = {name: 1.0 if name == drive else 0.0 for name in ("w", "g")}
-    rest |= {name: 0.0 for name in states if not brakes} | {drive: 1.0}
+    rest = {"w": 0.0, "g": 0.0} | {name: 0.0 for name in states if not brakes} | dict.fromkeys(drive, 1.0)
     start = [Line(name, ast.Constant(value)) for name, value in rest.items()]
     end = Line("w", renamed(ast.parse("0.0 - w", mode="eval").body, {}))
     return replace(rule, arrays=states, lines=(*start, *lines, end), returns=("w",))

@@ -1,7 +1,7 @@
 """Which columns a parameter array has in a trail: name, width, kind; nothing else knows them by heart.
 
 Every array has the scalar columns. The quantile columns hold seven numbers a row. Small arrays (terrains, biases) also
-have value columns that hold the array itself.
+have value columns that hold the array itself. A trail may have further *measures*, one float a row: the sensor's.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ COUNTS: tuple[str, ...] = ("nonfinite_gradients", "nonfinite_weights")
 """One integer a row: how many entries are NaN or infinite."""
 
 
-def column_shapes(shape: Sequence[int], states: Sequence[str], small: int) -> dict[str, tuple[int, ...]]:
+def column_shapes(
+    shape: Sequence[int], states: Sequence[str], small: int, measures: Sequence[str] = ()
+) -> dict[str, tuple[int, ...]]:
     """Give the shape of one row of every column that an array of this shape has.
 
     Parameters
@@ -38,6 +40,8 @@ def column_shapes(shape: Sequence[int], states: Sequence[str], small: int) -> di
         The names of the optimizer's state arrays, such as ``("m", "v")``.
     small
         Arrays with at most this many entries get ``value/...`` columns.
+    measures
+        The names of further scalar columns, such as ``("saturated",)``.
 
     Examples
     --------
@@ -46,7 +50,7 @@ def column_shapes(shape: Sequence[int], states: Sequence[str], small: int) -> di
     >>> "value/w" in column_shapes((100,), ("h",), 16)
     False
     """
-    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(SCALARS + COUNTS, ())
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys((*SCALARS, *COUNTS, *measures), ())
     for name in ("effective_lr", *(f"state/{state}" for state in states)):
         shapes[name] = (len(QUANTILES),)
     if int(np.prod(shape, dtype=np.int64)) <= small:

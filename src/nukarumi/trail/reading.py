@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nukarumi.trail.columns import QUANTILES
 
-__all__ = ["SAMPLE", "cosine", "norm", "quantiles", "read_array", "sample"]
+__all__ = ["SAMPLE", "cosine", "nonfinite", "norm", "positions", "quantiles", "read_array", "sample"]
 
 SAMPLE = 1024
 """At most this many entries of an array go into its inner quantiles."""
@@ -28,7 +28,10 @@ Floats = NDArray[np.float64]
 
 
 @lru_cache(maxsize=256)
-def _positions(size: int) -> NDArray[np.intp]:
+def positions(size: int) -> NDArray[np.intp]:
+    """Give the positions of the fixed sample in an array of this size, in C order; all when there are few."""
+    if size <= SAMPLE:
+        return np.arange(size, dtype=np.intp)
     fractions = (np.arange(SAMPLE, dtype=np.float64) * GOLDEN) % 1.0
     return np.unique((fractions * size).astype(np.intp))
 
@@ -43,10 +46,10 @@ def sample(array: ArrayLike) -> Floats:
     entries = np.asarray(array)
     if entries.size <= SAMPLE:
         return entries.reshape(-1).astype(np.float64)
-    positions = _positions(entries.size)
+    where = positions(entries.size)
     if entries.flags.c_contiguous:
-        return entries.reshape(-1)[positions].astype(np.float64)
-    return entries[np.unravel_index(positions, entries.shape)].astype(np.float64)
+        return entries.reshape(-1)[where].astype(np.float64)
+    return entries[np.unravel_index(where, entries.shape)].astype(np.float64)
 
 
 def norm(array: ArrayLike, minus: ArrayLike | None = None) -> float:
@@ -123,7 +126,8 @@ def cosine(one: Floats, other: Floats) -> float:
     return float(np.clip(np.add.reduce((one / lengths[0]) * (other / lengths[1])), -1.0, 1.0))
 
 
-def _nonfinite(entries: ArrayLike, length: float) -> int:
+def nonfinite(entries: ArrayLike, length: float) -> int:
+    """Count the entries that are NaN or infinite; a finite norm says that there are none."""
     array = np.asarray(entries)
     return 0 if np.isfinite(length) else int(array.size - np.count_nonzero(np.isfinite(array)))
 
@@ -167,8 +171,8 @@ def read_array(
         "step_norm": norm(after, minus=before),
         "weight_norm": norm(after),
     }
-    reading["nonfinite_gradients"] = _nonfinite(gradient, reading["gradient_norm"])
-    reading["nonfinite_weights"] = _nonfinite(after, reading["weight_norm"])
+    reading["nonfinite_gradients"] = nonfinite(gradient, reading["gradient_norm"])
+    reading["nonfinite_weights"] = nonfinite(after, reading["weight_norm"])
     if effective_lr is not None:
         reading["effective_lr"] = quantiles(effective_lr)
     for name, state in states.items():

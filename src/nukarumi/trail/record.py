@@ -33,6 +33,8 @@ class Trail:
         Parameter name to shape. More can be added later with `add_array`.
     states
         The names of the optimizer's state arrays, such as ``("h",)``; empty for an optimizer without state.
+    measures
+        The names of further columns with one float a row for every array; a sensor's trail has some.
     capacity
         The most rows held: an even number, at least 2.
     every
@@ -61,6 +63,7 @@ class Trail:
         arrays: Mapping[str, tuple[int, ...]] | None = None,
         *,
         states: tuple[str, ...] = (),
+        measures: tuple[str, ...] = (),
         capacity: int = 1024,
         every: int = 1,
         small: int = SMALL,
@@ -73,6 +76,7 @@ class Trail:
             raise BadInput("capacity must be even, so that thinning keeps an even spacing", capacity, "add 1")
         self.capacity, self.every, self.small = capacity, every, small
         self.states = tuple(str(state) for state in states)
+        self.measures = tuple(str(measure) for measure in measures)
         self.meta: dict[str, Any] = dict(meta or {})
         check_meta(self.meta)
         self._rows = 0
@@ -145,7 +149,7 @@ class Trail:
                 f"array {name!r} is in the trail with shape {self._shapes[name]}", shape, "start another trail for it"
             )
         if name not in self._columns:
-            shapes = column_shapes(shape, self.states, self.small)
+            shapes = column_shapes(shape, self.states, self.small, self.measures)
             self._columns[name] = {key: empty_column(key, row, self._room) for key, row in shapes.items()}
 
     def append(self, step: int, loss: float, readings: Mapping[str, Mapping[str, Any]]) -> None:

@@ -19,7 +19,8 @@ from nukarumi.trail.record import Trail, check_meta
 __all__ = ["VERSION", "decode", "encode"]
 
 KEY = "nukarumi.trail"
-VERSION = 1
+VERSION = 2
+"""The newest version; a trail without measures says nothing new and is written as version 1."""
 AnyTrail = TypeVar("AnyTrail", bound=Trail)
 
 
@@ -29,9 +30,10 @@ def encode(trail: Trail) -> bytes:
 
     check_meta(trail.meta)
     header = {
-        "version": VERSION,
+        "version": VERSION if trail.measures else 1,
         "arrays": [[name, list(shape)] for name, shape in trail.arrays.items()],
         "states": list(trail.states),
+        **({"measures": list(trail.measures)} if trail.measures else {}),
         "quantiles": list(QUANTILES),
         "capacity": trail.capacity,
         "every": trail.every,
@@ -55,14 +57,15 @@ def decode(cls: type[AnyTrail], content: bytes, file: str) -> AnyTrail:
     try:
         header = json.loads(metadata[KEY])
         version = header["version"]
-        if version != VERSION:
+        if not 1 <= version <= VERSION or version != int(version):
             cure = "update nukarumi" if version > VERSION else "record the walk again"
-            raise BadInput(f"{file} must be a trail of version {VERSION}", f"version {version}", cure)
+            raise BadInput(f"{file} must be a trail of version 1 to {VERSION}", f"version {version}", cure)
         if header["quantiles"] != list(QUANTILES):
             raise ValueError(f"quantiles {header['quantiles']}")
         trail = cls(
             {str(name): tuple(shape) for name, shape in header["arrays"]},
             states=tuple(header["states"]),
+            measures=tuple(header["measures"]) if version > 1 else (),
             capacity=header["capacity"],
             every=header["every"],
             small=header["small"],
@@ -96,7 +99,7 @@ def _fill(trail: Trail, tensors: dict[str, NDArray[Any]]) -> None:
     rows = tensors["step"].shape[0]
     wanted: dict[str, tuple[tuple[int, ...], str]] = {"step": ((rows,), "i"), "loss": ((rows,), "f")}
     for index, (array, shape) in enumerate(trail.arrays.items()):
-        for name, row in column_shapes(shape, trail.states, trail.small).items():
+        for name, row in column_shapes(shape, trail.states, trail.small, trail.measures).items():
             wanted[f"{index}/{name}"] = ((rows, *row), trail.column(array, name).dtype.kind)
     for key, (shape, kind) in wanted.items():
         if tensors[key].shape != shape or tensors[key].dtype.kind != kind or tensors[key].dtype.itemsize != 8:

@@ -1,0 +1,215 @@
+"""The sensor: what every library's adapter shares. It watches updates, writes readings, and disturbs nothing.
+
+An adapter says when an update begins and ends, and hands over looks (`nukarumi.sensor.look`). The sensor counts,
+decides which updates are due, makes the readings, and passes them on. Whatever goes wrong in it, the training goes on:
+there is one warning, and then silence.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from nukarumi._errors import BadInput
+from nukarumi.sensor.look import MEASURES, Memory, Seen, derive, reading
+from nukarumi.sensor.recording import Recording
+from nukarumi.trail import QUANTILES, SAMPLE, Trail
+
+__all__ = ["Sensor", "Writer", "scalars"]
+
+
+class Writer(Protocol):
+    """What is asked of a TensorBoard writer; ``torch.utils.tensorboard.SummaryWriter`` and tensorboardX have it."""
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> object:
+        """Note one number."""
+        ...
+
+
+class Sensor:
+    """Watches one optimizer; made by `watch`.
+
+    Attributes
+    ----------
+    optimizer
+        What is watched (for optax: the wrapped transformation, which is to be used in place of the given one).
+    trail
+        The record, `nukarumi.trail.Trail`; `diagnose` reads it.
+    recording
+        A sample of gradients for `whatif`, or None (``keep=0``).
+    loss
+        Set it before an update, and the reading of that update holds it. It is forgotten afterwards.
+    """
+
+    library = ""
+
+    def __init__(
+        self,
+        optimizer: Any,
+        *,
+        every: int,
+        trail: Trail | None,
+        keep: int,
+        writer: Writer | None,
+        log: Callable[[dict[str, Any]], object] | None,
+        patterns: Sequence[str] | None = None,
+    ) -> None:
+        self.optimizer = optimizer
+        if trail is not None and (trail.arrays or len(trail)):
+            raise BadInput("a sensor writes into an empty trail", trail, "pass Trail(), or leave trail out")
+        self.trail = Trail(every=every, measures=MEASURES) if trail is None else trail
+        self.trail.measures = MEASURES
+        if trail is not None:
+            self.trail.every = max(every, trail.every)
+        if isinstance(keep, bool) or not isinstance(keep, int) or not 0 <= keep <= SAMPLE:  # type: ignore[redundant-expr]
+            raise BadInput(f"keep must be a whole number from 0 to {SAMPLE}", keep, "pass keep=64")
+        self.recording = Recording(self.trail, keep) if keep else None
+        self.writer, self.log, self.patterns = writer, log, None if patterns is None else tuple(patterns)
+        self._last: tuple[dict[str, Any], dict[str, dict[str, Any]]] = {}, {}
+        self.loss: Any = None
+        self.step = 0
+        self.failed: Exception | None = None
+        self.attached = True
+        self._memories: dict[str, Memory] = {}
+
+    def __repr__(self) -> str:
+        how = "failed" if self.failed else "attached" if self.attached else "detached"
+        return f"<Sensor on {type(self.optimizer).__name__}: {how}, {self.trail!r}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.detach()
+
+    def detach(self) -> None:
+        """Stop watching and leave the optimizer as it was; the trail stays. Doing it twice does no harm."""
+        if self.attached:
+            self.attached = False
+            self._release()
+
+    def _release(self) -> None:
+        """Take the hooks off; each adapter does it in its own way."""
+
+    # For the adapters -------------------------------------------------------------------------------------------------
+
+    def watches(self, name: str) -> bool:
+        """Whether an array of this name was asked for."""
+        return self.patterns is None or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
+
+    @property
+    def due(self) -> bool:
+        """Whether the next update is to be recorded."""
+        return self.step % self.trail.every == 0
+
+    @property
+    def near(self) -> bool:
+        """Whether the update after the next is to be recorded, so that the next one's gradient is remembered."""
+        return (self.step + 1) % self.trail.every == 0
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Whatever is raised inside ends the sensor, not the training: one warning, then silence."""
+        try:
+            yield
+        except Exception as error:
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Give up, with one warning."""
+        if self.failed is None:
+            self.failed = error
+            self.detach()
+            told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            with warnings.catch_warnings():
+                if any(action == "error" for action, *_ in warnings.filters):
+                    warnings.simplefilter("default")  # even where warnings are errors, the training goes on
+                warnings.warn(
+                    f"the sensor on {type(self.optimizer).__name__} has stopped at step {self.step}: {told}; "
+                    "the training goes on without it",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+
+    def remember(self, name: str, gradient: Any, step: int) -> None:
+        """Keep the sample of a gradient of an update that is not recorded, for the cosine of the next one."""
+        memory = self._memories.setdefault(name, Memory(len(gradient)))
+        memory.gradient, memory.step = np.asarray(gradient, np.float64), step
+
+    def record(self, step: int, looks: Sequence[Seen]) -> None:
+        """Write the row of an update.
+
+        Parameters
+        ----------
+        step
+            Its number, counted from 1.
+        looks
+            For each array: what was looked at, the look, and the settings of the rule in this update.
+        """
+        readings: dict[str, dict[str, Any]] = {}
+        for (subject, seen, _), derived in zip(looks, derive(looks), strict=True):
+            memory = self._memories.setdefault(subject.name, Memory(seen.before.size))
+            if memory.step != step - 1:
+                memory.gradient = None
+            if subject.name not in self.trail.arrays:
+                self.trail.add_array(subject.name, subject.shape)
+                self.trail.meta.setdefault("dtypes", {})[subject.name] = subject.dtype
+            made = reading(subject, seen, derived, memory, small=self.trail.small)
+            readings[subject.name] = {name: value for name, value in made.items() if self._has(name)}
+            memory.gradient, memory.step = seen.gradient, step
+        loss, self.loss = self.loss, None
+        value = float("nan") if loss is None else float(loss)
+        self.trail.append(step, value, readings)
+        if self.recording is not None:
+            self.recording.append(step, looks)
+        self._last = {"step": step, "loss": value}, readings
+        if self.writer is not None:
+            for name, number in self.row.items():
+                if name != "step" and number == number:
+                    self.writer.add_scalar(f"nukarumi/{name}", number, step)
+        if self.log is not None:
+            self.log(self.row)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The last reading as a plain dict, ``{"step": 11, "W/step_norm": 0.01, ...}``; empty before the first."""
+        flat, readings = dict(self._last[0]), self._last[1]
+        for array, made in readings.items():
+            flat |= {f"{array}/{name}": number for name, number in scalars(made).items()}
+        return flat
+
+    def _has(self, name: str) -> bool:
+        kind, _, letter = name.partition("/")
+        if kind == "state":
+            return letter in self.trail.states
+        return kind != "value" or letter in ("w", "g", "step") or letter in self.trail.states
+
+
+def scalars(made: Mapping[str, Any]) -> dict[str, float]:
+    """Flatten one array's reading to plain numbers: quantiles by their name, values left out, the step ratio added.
+
+    Examples
+    --------
+    >>> scalars({"step_norm": 0.5, "weight_norm": 2.0, "nonfinite_weights": 0})
+    {'step_norm': 0.5, 'weight_norm': 2.0, 'nonfinite_weights': 0.0, 'step_ratio': 0.25}
+    """
+    flat: dict[str, float] = {}
+    for name, value in made.items():
+        if name.startswith("value/"):
+            continue
+        if np.ndim(value):
+            flat |= {f"{name}/{q:g}": float(part) for q, part in zip(QUANTILES, value, strict=True)}
+        else:
+            flat[name] = float(value)
+    if "step_norm" in flat:
+        weight = flat.get("weight_norm", 0.0)
+        flat["step_ratio"] = flat["step_norm"] / weight if weight else float("nan")
+    return flat

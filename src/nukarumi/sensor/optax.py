@@ -1,0 +1,323 @@
+"""optax: a transformation that wraps another, works under ``jit``, and tells the host what the inner one does.
+
+A chain of optax is functions; which rule it holds, and with which settings, stands in what these functions have closed
+over. That is read part by part (`parts`), so that a chain counts as known only if every part of it is.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from nukarumi import rules
+from nukarumi._errors import BadInput
+from nukarumi.optim.engine.recipe import recipe
+from nukarumi.sensor.base import Sensor
+from nukarumi.sensor.dialects import Dialect, dialect
+from nukarumi.sensor.jax import gradient_sample, payload, report, to_look
+from nukarumi.sensor.look import Look, Subject
+
+__all__ = ["OptaxSensor", "WatchState", "parts"]
+
+PASSIVE = (
+    "identity",
+    "clip",
+    "clip_by_global_norm",
+    "clip_by_block_rms",
+    "add_decayed_weights",
+    "add_noise",
+    "centralize",
+    "zero_nans",
+    "keep_params_nonnegative",
+)
+"""Parts that change the gradient or the weights, but brake nothing."""
+
+STATES: dict[str, dict[str, str]] = {
+    "trace": {"trace": "v"},
+    "scale_by_rss": {"sum_of_squares": "h"},
+    "scale_by_rms": {"nu": "h"},
+    "scale_by_stddev": {"nu": "h", "mu": "m"},
+    "scale_by_adadelta": {"e_g": "h", "e_x": "d"},
+    "scale_by_adam": {"mu": "m", "nu": "v"},
+    "scale_by_amsgrad": {"mu": "m", "nu": "v", "nu_max": "u"},
+    "scale_by_adamax": {"mu": "m", "nu": "u"},
+    "scale_by_radam": {"mu": "m", "nu": "v"},
+}
+"""The parts that hold a rule, where each keeps its states, and our letters for them."""
+
+PLAIN = {"eps_root": 0.0, "bias_correction": False, "threshold": 5.0}
+"""Options that a rule of ours does not have: only their usual values are known here."""
+
+
+class WatchState(NamedTuple):
+    """The state of the wrapped transformation, and a count of its updates."""
+
+    count: Any
+    inner: Any
+
+
+@dataclass(frozen=True)
+class Part:
+    """One link of a chain: what it is called, what it has closed over, and its state (None if there is none yet)."""
+
+    name: str
+    options: Mapping[str, Any]
+    state: Any
+
+
+def parts(init: Callable[..., Any], update: Callable[..., Any], state: Any = None) -> Iterator[Part]:
+    """Take a transformation apart.
+
+    Parameters
+    ----------
+    init, update
+        Of the transformation.
+    state
+        Its state after an update; None before there is one.
+    """
+    name = getattr(update, "__qualname__", type(update).__name__).removesuffix(".<locals>.update_fn")
+    name = name.removesuffix(".<locals>.update")
+    held = _held(update)
+    if name == "with_extra_args_support":
+        yield from parts(held["tx"].init, held["tx"].update, state)
+    elif name == "chain":
+        links = list(zip(_held(init)["init_fns"], held["update_fns"], strict=True))
+        states = [None] * len(links) if state is None else state
+        for (start, step), own in zip(links, states, strict=True):
+            yield from parts(_inner(start, step, "init"), step, own)
+    elif name == "inject_hyperparams.<locals>.wrapped_transform":
+        given = {**_held(init)["numeric_hps"], **dict.fromkeys(held["sched_hps"], 0.1)}
+        inner = held["inner_factory"](**held["other_hps"], **(given if state is None else state.hyperparams))
+        yield from parts(inner.init, inner.update, None if state is None else state.inner_state)
+    else:
+        yield Part(name, {**_held(init), **held, **_held(held.get("_radam_update"))}, state)
+
+
+def _inner(start: Callable[..., Any], step: Callable[..., Any], what: str) -> Callable[..., Any]:
+    """The init that belongs to an update which was wrapped to take extra arguments."""
+    wrapped = _held(step).get("tx")
+    found: Callable[..., Any] = getattr(wrapped, what, start)
+    return found
+
+
+def _held(function: Any) -> dict[str, Any]:
+    """What a function has closed over, by name."""
+    if not inspect.isfunction(function):
+        return {}
+    return dict(inspect.getclosurevars(function).nonlocals)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A chain, told as a rule: the part that holds it, its settings (traced perhaps), and the states it reads."""
+
+    kind: str
+    options: Mapping[str, Any]
+    numbers: dict[str, Any]
+    states: dict[str, Any]
+
+
+def told(links: list[Part]) -> _Told:  # noqa: PLR0912 - a branch for each kind of part
+    """Tell a chain as one of our rules, or refuse it by naming the part that is not known."""
+    rule: Part | None = None
+    lr: Any = 1.0
+    for link in links:
+        unusual = [
+            name for name, usual in PLAIN.items()
+            if link.name in STATES and name in link.options and not _same(link.options[name], usual)
+        ]  # fmt: skip
+        if unusual:
+            raise _refusal(f"{link.name} with {unusual[0]}={link.options[unusual[0]]}")
+        if link.name == "scale":
+            lr = lr * link.options["step_size"]
+        elif link.name == "scale_by_schedule":
+            count = 0 if link.state is None else link.state.count - 1
+            lr = lr * link.options["step_size_fn"](count)
+        elif link.name in STATES and rule is None:
+            rule, lr = link, 1.0  # what was scaled before is the rule's gradient
+        elif link.name == "trace" and rule is not None:
+            if link.options["nesterov"]:  # a velocity behind a brake, taken at rest
+                ahead = dialect("Nesterov", "optax").rate({}, {"lr": 1.0, "momentum": link.options["decay"]})
+                lr = lr * float(ahead)
+        elif link.name not in PASSIVE:
+            raise _refusal(link.name)
+    if rule is None:
+        return _Told("sgd", {}, {"lr": -lr}, {})
+    words = {"decay": "decay_rate", "b1": "beta1", "b2": "beta2", "eps": "eps", "rho": "rho"}
+    numbers: dict[str, Any] = {words[name]: value for name, value in rule.options.items() if name in words}
+    if rule.name == "trace":
+        numbers = {"momentum": rule.options["decay"]}
+    numbers["lr"] = -lr
+    states = {}
+    if rule.state is not None:
+        states = {letter: getattr(rule.state, key) for key, letter in STATES[rule.name].items()}
+        if "count" in rule.state._fields:  # every named tuple has a method of that name
+            numbers["t"] = rule.state.count
+    numbers["start"] = rule.options.get("initial_accumulator_value", 0.0)
+    flags = {name: bool(rule.options[name]) for name in ("nesterov", "eps_in_sqrt") if name in rule.options}
+    if rule.name == "scale_by_radam" and flags.get("nesterov"):
+        raise _refusal("scale_by_radam with nesterov=True")
+    return _Told(rule.name, flags, numbers, states)
+
+
+def _same(value: Any, usual: Any) -> bool:
+    """Whether an option has its usual value; what is traced is taken to have it."""
+    return isinstance(value, jax.core.Tracer) or bool(np.all(np.asarray(value) == usual))
+
+
+def finished(kind: str, flags: Mapping[str, Any], numbers: Mapping[str, Any]) -> tuple[Dialect, dict[str, float]]:
+    """On the host: the dialect of a part, and its settings as numbers."""
+    given = {name: float(value) for name, value in numbers.items()}
+    inside = flags.get("eps_in_sqrt")
+    match kind:
+        case "sgd":
+            return dialect("SGD", "optax"), given
+        case "trace":
+            return dialect("Nesterov" if flags["nesterov"] else "Momentum", "optax"), given
+        case "scale_by_radam":
+            given["rectified"] = rules.rectification(given["beta2"], given.get("t", 1.0))
+            which = dialect("RAdam", "optax")
+            return (which if given["rectified"] else replace(which, recipe=recipe(rules.radam_start))), given
+        case "scale_by_adam" if flags["nesterov"]:
+            beta1, t = given["beta1"], given.get("t", 1.0)
+            return dialect("NAdam", "optax"), given | {"mu": beta1, "mu_next": beta1, "mu_product": beta1**t}
+    names = {
+        "scale_by_rss": "Adagrad",
+        "scale_by_rms": "RMSprop",
+        "scale_by_stddev": "CentredRMSprop",
+        "scale_by_adadelta": "Adadelta",
+        "scale_by_adam": "Adam",
+        "scale_by_amsgrad": "AMSGrad",
+        "scale_by_adamax": "Adamax",
+    }
+    return dialect(names[kind], "optax", eps_inside=inside), given
+
+
+def _refusal(what: str) -> BadInput:
+    return BadInput(
+        f"a sensor knows chains of optax made of {', '.join(STATES)}, scale, scale_by_schedule, {', '.join(PASSIVE)}",
+        what,
+        "watch the chain without this part, or another optimizer",
+    )
+
+
+class OptaxSensor(Sensor):
+    """A sensor on a transformation of optax; ``sensor.optimizer`` is the transformation to use."""
+
+    library = "optax"
+
+    def __init__(self, optimizer: optax.GradientTransformation, names: Any, **options: Any) -> None:
+        self._inner = optax.with_extra_args_support(optimizer)
+        first = told(list(parts(optimizer.init, optimizer.update)))  # refuses what it does not know
+        super().__init__(optimizer, patterns=[names] if isinstance(names, str) else names, **options)
+        which, numbers = finished(first.kind, first.options, first.numbers)
+        self.trail.states = which.states
+        known = {name: value for name, value in numbers.items() if name in _WORDS}
+        self.trail.meta |= {
+            "library": "optax",
+            "optimizer": which.name,
+            "settings": known | ({"initial_accumulator": numbers["start"]} if which.name == "Adagrad" else {}),
+            "lr": numbers["lr"],
+            "brake": which.brake,
+        }
+        self.optimizer = optax.GradientTransformationExtraArgs(self._init, self._update)
+        self._every = self.trail.every
+
+    def _release(self) -> None:
+        jax.effects_barrier()  # type: ignore[no-untyped-call]
+
+    def flush(self) -> None:
+        """Wait until every reading of the updates so far has arrived in the trail."""
+        jax.effects_barrier()  # type: ignore[no-untyped-call]
+
+    def _init(self, params: Any) -> WatchState:
+        return WatchState(jnp.zeros((), jnp.int32), self._inner.init(params))
+
+    def _update(self, updates: Any, state: WatchState, params: Any = None, **extra: Any) -> tuple[Any, WatchState]:
+        loss = extra.get("loss", extra.get("value"))
+        inner = {name: value for name, value in extra.items() if name != "loss"}
+        given, fresh = self._inner.update(updates, state.inner, params, **inner)
+        count = state.count + 1
+        if self.attached:
+            with self.guarded():
+                self._tell(count, updates, given, params, fresh, loss)
+        return given, WatchState(count, fresh)
+
+    def _tell(self, count: Any, gradients: Any, updates: Any, params: Any, state: Any, loss: Any) -> None:
+        if params is None:
+            raise BadInput("a sensor needs the parameters", None, "call update(grads, state, params)")
+        chain = told(list(parts(self._inner.init, self._inner.update, state)))
+        which, _ = finished(chain.kind, chain.options, dict.fromkeys(chain.numbers, 0.5))
+        whole = which.rate_states if len(which.rate_states) > 1 else ()
+        flat = {_path(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]}
+        names = [name for name in flat if self.watches(name)]
+        moved = _by_name(updates)
+        pushed = _by_name(gradients)
+        states = {letter: _by_name(tree) for letter, tree in chain.states.items()}
+        names = [name for name in names if name in moved and name in pushed]
+        # What does not change keeps its double precision on the host.
+        constants = {name: value for name, value in chain.numbers.items() if isinstance(value, int | float)}
+
+        def looks() -> Any:
+            made = {}
+            for name in names:
+                own = {letter: tree[name] for letter, tree in states.items() if name in tree}
+                after = jnp.asarray(flat[name] + moved[name]).astype(flat[name].dtype)
+                made[name] = payload(flat[name], after, pushed[name], own, whole)
+            return {
+                "looks": made,
+                "numbers": {name: value for name, value in chain.numbers.items() if name not in constants},
+                "loss": jnp.asarray(jnp.nan if loss is None else loss),
+            }
+
+        def record(step: Any, given: Any) -> None:
+            if not self.attached:
+                return
+            with self.guarded():
+                self.step = int(step) - 1
+                if not self.due:  # the trail has thinned since this was compiled
+                    return
+                which, numbers = finished(chain.kind, chain.options, {**constants, **given["numbers"]})
+                seen: list[tuple[Subject, Look, Mapping[str, float]]] = []
+                for name in names:
+                    shape = tuple(flat[name].shape)
+                    first = next((tree[name] for tree in states.values() if name in tree), flat[name])
+                    subject = Subject(name, shape, which, str(first.dtype), numbers.get("start", 0.0))
+                    seen.append((subject, to_look(given["looks"][name]), numbers))
+                self.loss = float(given["loss"])
+                self.step = int(step)
+                self.record(self.step, seen)
+
+        def remember(step: Any, given: Any) -> None:
+            if self.attached:
+                with self.guarded():
+                    for name, gradient in given.items():
+                        self.remember(name, gradient, int(step))
+
+        report(
+            count,
+            self._every,
+            looks,
+            lambda: {name: gradient_sample(pushed[name]) for name in names},
+            record,
+            remember,
+        )
+
+
+_WORDS = ("lr", "momentum", "decay_rate", "rho", "beta1", "beta2", "eps")
+
+
+def _path(path: Any) -> str:
+    """The name of a leaf: its keys, joined by slashes."""
+    return "/".join(str(getattr(key, "key", getattr(key, "name", getattr(key, "idx", key)))) for key in path) or "w"
+
+
+def _by_name(tree: Any) -> dict[str, Any]:
+    return {_path(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]}

@@ -1,0 +1,193 @@
+"""A sensor on our own optimizers: what it reads, what it keeps, and that nobody notices it."""
+
+import json
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from nukarumi import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSprop
+from nukarumi._errors import BadInput, BadType
+from nukarumi.sensor import MEASURES, watch, whatif
+from nukarumi.trail import Trail
+
+OPTIMIZERS = (SGD, Momentum, Nesterov, Adagrad, RMSprop, Adadelta, Adam, AdamW)
+
+
+def train(optimizer, steps, sensor=None, dtype=np.float64, seed=0):
+    rng = np.random.default_rng(seed)
+    params = {"W": rng.normal(size=(50, 30)).astype(dtype), "b": np.ones(3, dtype)}
+    for _ in range(steps):
+        grads = {"W": rng.normal(size=(50, 30)).astype(dtype), "b": params["b"] * dtype(0.1)}
+        if sensor is not None:
+            sensor.loss = 1.5
+        optimizer.update(params, grads)
+    return params
+
+
+@pytest.mark.parametrize("cls", OPTIMIZERS)
+@pytest.mark.parametrize("library", ["book", "torch", "keras", "optax"])
+def test_readings_and_bits(cls, library):
+    watched, alone = cls.like(library), cls.like(library)
+    sensor = watch(watched, every=4, keep=8)
+    ours, theirs = train(watched, 9, sensor, np.float32), train(alone, 9, dtype=np.float32)
+    assert all(ours[name].tobytes() == theirs[name].tobytes() for name in ours)
+    assert sensor.trail.steps.tolist() == [1, 5, 9]
+    assert sensor.trail.loss.tolist() == [1.5] * 3
+    assert sensor.trail.states == cls.state_names
+    for name in ("W", "b"):
+        rate = watched.effective_lr(name)
+        ends = sensor.trail.column(name, "effective_lr")[-1, [0, -1]]
+        np.testing.assert_allclose(ends, [rate.min(), rate.max()], rtol=1e-6)
+    assert sensor.failed is None
+    sensor.detach()
+    assert "update" not in vars(watched)
+
+
+def test_measures_mean_what_the_page_says():
+    optimizer = Adagrad(lr=0.1, initial_accumulator=0.25, eps=0.0)
+    sensor = watch(optimizer, every=1)
+    params = {"w": np.array([1.0, 1.0, 1.0, 1.0])}
+    optimizer.update(params, {"w": np.array([0.5, 1.0, 1e-12, 0.0])})
+    row = sensor.row
+    assert row["w/unmoved"] == 0.25
+    assert row["w/saturated"] == pytest.approx(1 / 3)  # 1e-24 cannot be added to a quarter
+    shares = [1 - np.sqrt(0.25 / 0.5), 1 - np.sqrt(1 / 1.25), 1.0]
+    assert row["w/swallowed"] == pytest.approx(np.median(shares))
+    assert row["w/nonfinite_states"] == 0
+    assert row["w/step_ratio"] == pytest.approx(row["w/step_norm"] / row["w/weight_norm"])
+    assert set(MEASURES) < set(sensor.trail.columns("w"))
+    loaded = Trail.from_bytes(sensor.trail.to_bytes())
+    assert loaded.measures == MEASURES
+    assert loaded.column("w", "saturated")[0] == pytest.approx(1 / 3)
+
+
+def test_overrides_schedules_and_patterns():
+    optimizer = Adam(lr=lambda t: 0.1 / t, overrides={"b": {"lr": 0.5}})
+    sensor = watch(optimizer, every=1, names="b")
+    train(optimizer, 2)
+    assert list(sensor.trail.arrays) == ["b"]
+    assert sensor.trail.meta["lr"] is None
+    expected = optimizer.effective_lr("b").max()
+    assert sensor.row["b/effective_lr/1"] == pytest.approx(expected)
+
+
+def test_loggers_get_plain_numbers():
+    class Board:
+        def __init__(self):
+            self.seen = []
+
+        def add_scalar(self, tag, value, step):
+            self.seen.append((tag, value, step))
+
+    board, rows = Board(), []
+    optimizer = Adagrad()
+    sensor = watch(optimizer, every=2, writer=board, log=rows.append)
+    train(optimizer, 3, sensor)
+    assert [row["step"] for row in rows] == [1, 3]
+    assert all(isinstance(value, int | float) for row in rows for value in row.values())
+    json.dumps(rows)
+    tags = {tag for tag, _, step in board.seen if step == 3}
+    assert {"nukarumi/loss", "nukarumi/W/step_norm", "nukarumi/W/effective_lr/0.5", "nukarumi/W/step_ratio"} <= tags
+    assert all(value == value for _, value, _ in board.seen)
+
+
+def test_what_if_is_exact_for_every_update():
+    """The replay of another rule takes the very steps that this rule takes along the same gradients."""
+    one, other = Adagrad(lr=0.1), RMSprop(lr=0.01)
+    sensor, control = watch(one, every=1, keep=1024), watch(other, every=1)
+    train(one, 12)
+    train(other, 12)  # its gradients of W are the same; those of b hang on where it went
+    answer = whatif(sensor.recording, RMSprop, lr=0.01)
+    np.testing.assert_allclose(answer.recorded["b"], sensor.trail.column("b", "step_norm"))
+    scale = np.sqrt(1500 / len(sensor.recording.start["W"]))
+    assert scale > 1
+    np.testing.assert_allclose(answer.replayed["W"], control.trail.column("W", "step_norm"), rtol=0.1)
+    np.testing.assert_allclose(whatif(sensor.recording).ratio(), 1.0)
+    assert whatif(sensor.recording, "adagrad", lr=0.3).ratio("b") == pytest.approx(3.0, rel=1e-6)
+    assert whatif(sensor.recording, Adagrad(lr=0.3)).ratio("b") == pytest.approx(3.0, rel=1e-6)
+    assert "step 12" in str(answer)
+    for recording, optimizer in ((None, None), (sensor.recording, "lion")):
+        with pytest.raises(BadInput, match="whatif"):
+            whatif(recording, optimizer)
+
+
+def test_what_if_holds_a_gradient_until_the_next():
+    sensors = []
+    for every in (1, 5):
+        optimizer, params = Adagrad(lr=0.1), {"w": np.zeros(4)}
+        sensors.append(watch(optimizer, every=every, keep=4))
+        for _ in range(51):
+            optimizer.update(params, {"w": np.ones(4)})
+    fine, coarse = (whatif(sensor.recording, SGD, lr=0.1) for sensor in sensors)
+    assert coarse.ratio() == pytest.approx(fine.ratio(), rel=0.1)
+    held = whatif(sensors[1].recording)
+    np.testing.assert_allclose(held.replayed["w"], held.recorded["w"])
+
+
+def test_a_long_training_stays_small():
+    """The trail and the recording are full long before the end, and grow no more."""
+    optimizer, params = Adagrad(lr=0.1), {f"w{k}": np.ones((10, 4)) for k in range(6)}
+    grads = {name: np.full((10, 4), 1e-3) for name in params}
+    tracemalloc.start()
+    sensor = watch(optimizer, every=1, keep=16, trail=Trail(capacity=64))
+    peaks = []
+    for _ in range(2):
+        for _ in range(600):
+            optimizer.update(params, grads)
+        peaks.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert len(sensor.trail) == len(sensor.recording) <= 64
+    assert sensor.recording.steps.tolist() == sensor.trail.steps.tolist()
+    assert sensor.trail.every == 32
+    assert peaks[1] < peaks[0] + 50_000
+
+
+def test_a_sensor_that_fails_lets_the_training_go_on():
+    def broken(row):
+        raise ValueError("no logger today")
+
+    optimizer = Adam()
+    watch(optimizer, every=2, log=broken)
+    with pytest.warns(RuntimeWarning, match="no logger today; the training goes on") as caught:
+        ours = train(optimizer, 5)
+    assert len(caught) == 1
+    theirs = train(Adam(), 5)
+    assert all(ours[name].tobytes() == theirs[name].tobytes() for name in ours)
+
+
+def test_an_update_that_is_refused_is_not_counted():
+    optimizer = Adagrad()
+    sensor = watch(optimizer, every=1)
+    with pytest.raises(BadInput):
+        optimizer.update({"w": np.ones(2)}, {"w": np.ones(3)})
+    optimizer.update({"w": np.ones(2)}, {"w": np.ones(2)})
+    assert sensor.trail.steps.tolist() == [1]
+
+
+def test_strangers_and_second_sensors_are_refused():
+    with pytest.raises(BadType, match=r"nukarumi: SGD.*torch\.optim: .*RAdam.*keras.*optax.*Received: builtins\.dict"):
+        watch({})
+    optimizer = Adagrad()
+    watch(optimizer)
+    with pytest.raises(BadInput, match="one sensor at a time"):
+        watch(optimizer)
+    full = Trail({"w": (1,)})
+    with pytest.raises(BadInput, match="empty trail"):
+        watch(Adam(), trail=full)
+
+
+def test_frameworks_are_not_imported_to_look():
+    program = (
+        "import sys, numpy as np; from nukarumi import Adagrad; from nukarumi.sensor import watch, diagnose\n"
+        "opt = Adagrad(); s = watch(opt)\n"
+        "for _ in range(12): opt.update({'w': np.ones(2)}, {'w': np.ones(2)})\n"
+        "diagnose(s.trail)\n"
+        "try: watch(3)\n"
+        "except ValueError: pass\n"
+        "print(sorted({'torch', 'keras', 'jax', 'optax', 'numba'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
