@@ -212,7 +212,7 @@ def adamw(
     return w, m, v
 
 
-# Sparse weights: Adagrad with a penalty, for features that most examples lack -----------------------------------
+# Sparse weights: Adagrad with a penalty, for features that most examples lack ---------------------------------------
 
 
 def proximal(w: Array, h: Array, k: Array, lr: float, eps: float, l1: float, l2: float) -> Array:

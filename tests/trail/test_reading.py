@@ -17,7 +17,14 @@ FLOATS = hnp.arrays(np.float64, st.integers(1, 50), elements=st.floats(-1e150, 1
 def test_norm_and_quantiles_equal_numpys(array):
     scale = float(np.max(np.abs(array))) or 1.0
     assert norm(array) == pytest.approx(scale * np.linalg.norm(array / scale), rel=1e-12, abs=5e-324)
-    np.testing.assert_allclose(quantiles(array), np.quantile(array, QUANTILES), rtol=1e-9, atol=1e-12 * scale)
+    np.testing.assert_allclose(
+        quantiles(array), np.quantile(array, QUANTILES), rtol=1e-9, atol=max(1e-12 * scale, 1e-322)
+    )
+
+
+def test_quantiles_between_equal_entries_are_that_entry():
+    for entry in (5e-324, 1e308, -np.inf):
+        assert quantiles([entry, entry]).tolist() == [entry] * len(QUANTILES)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

@@ -111,8 +111,9 @@ def quantiles(array: ArrayLike) -> Floats:
         low = where.astype(np.intp)
         high = np.minimum(low + 1, count - 1)
         weight = where - low
-        with np.errstate(invalid="ignore"):
-            inner = np.where(weight == 0.0, picked[low], picked[low] * (1 - weight) + picked[high] * weight)
+        below, above = picked[low], picked[high]
+        with np.errstate(invalid="ignore"):  # halves of the smallest numbers would round to 0
+            inner = np.where((weight == 0.0) | (below == above), below, below * (1 - weight) + above * weight)
     if entries.size > SAMPLE:
         inner[0], inner[-1] = np.fmin.reduce(entries, axis=None), np.fmax.reduce(entries, axis=None)
     return inner
