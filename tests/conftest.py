@@ -1,4 +1,4 @@
-"""What tests of several rooms share: the same random examples every day, and a Node that runs the front end as it is."""
+"""What tests of several rooms share: equal random examples every day, and a Node that runs the front end as it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# A test that fails does so for everybody and every time; who searches for more runs pytest --hypothesis-profile=default.
+# A test that fails does so for everybody and every time.
 settings.register_profile("nukarumi", derandomize=True)
 settings.load_profile("nukarumi")
 
