@@ -6,6 +6,7 @@ import { become, home, known, lab, world } from './state/lab.svelte';
 import { defaults } from './state/defaults';
 import { CONTROLS, type Control, type LabState, type Lang } from './state/types';
 import { read, write } from './state/url';
+import { enter } from './views/class/room.svelte';
 import { common } from './words/common';
 import { say } from './words/say.svelte';
 import './styles/base.css';
@@ -13,6 +14,8 @@ import './styles/base.css';
 /** What Python may put into the page's `nukarumi-data` element; everything else in it is ignored. */
 interface Data {
   mode?: unknown;
+  /** In a class: whose page it is. */
+  role?: unknown;
   lang?: unknown;
   report?: unknown;
   hidden?: unknown;
@@ -30,7 +33,7 @@ interface Model {
 }
 
 function modeOf(data: Data): (typeof home)['mode'] {
-  return (['lab', 'handout', 'report', 'widget'] as const).find((mode) => mode === data.mode) ?? 'lab';
+  return (['lab', 'handout', 'report', 'widget', 'class'] as const).find((mode) => mode === data.mode) ?? 'lab';
 }
 
 /** The state from which addresses count their differences. */
@@ -81,6 +84,8 @@ export function page(): void {
     // A page without data is a lab.
   }
   home.mode = modeOf(data);
+  home.role = data.role === 'teacher' ? 'teacher' : 'learner';
+  if (home.mode === 'class') enter();
   home.report = data.report ?? null;
   home.langs = data.lang === 'ja' || data.lang === 'en' ? data.lang : 'both';
   const from = base(data);
@@ -88,7 +93,8 @@ export function page(): void {
   const props = $state({ dropped: follow(opening, from) });
   let written = location.hash;
   mount(App, { target: document.getElementById('nukarumi') as HTMLElement, props });
-  watched(from, (address) => {
+  // A learner's page shows what it is told; its address stays the one that was scanned.
+  if (home.mode !== 'class' || home.role !== 'learner') watched(from, (address) => {
     written = `#${address}`;
     try {
       history.replaceState(null, '', address ? written : location.pathname + location.search);

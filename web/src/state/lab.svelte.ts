@@ -24,8 +24,9 @@ export const known: Known = {
 };
 
 /** What the page is told by Python: which home it has, and a report to show. Set once, before anything is mounted. */
-export const home: { mode: 'lab' | 'handout' | 'report' | 'widget'; report: unknown; langs: 'ja' | 'en' | 'both' } = $state({
+export const home: { mode: 'lab' | 'handout' | 'report' | 'widget' | 'class'; role: 'teacher' | 'learner'; report: unknown; langs: 'ja' | 'en' | 'both' } = $state({
   mode: 'lab',
+  role: 'learner',
   report: null,
   langs: 'both',
 });
