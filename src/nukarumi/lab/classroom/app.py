@@ -171,11 +171,14 @@ def _say_who(bound: str, urls: Sequence[str], say: Callable[[str], Any]) -> None
     if address.is_loopback:
         say("Only this machine reaches it; learners on other machines need --host 0.0.0.0.")
         return
-    say(f"Every machine that reaches one of these addresses can join: {', '.join(urls)}")
+    say(f"Every machine that reaches one of these addresses can join: {', '.join(_outside(urls))}")
     say("The connection is not encrypted: use it in a network that you trust, or with --host 127.0.0.1 here.")
 
 
 def _joins(urls: Sequence[str]) -> list[dict[str, Any]]:
-    """Give what lets learners in; loopback addresses only where there is no other."""
-    others = [url for url in urls if not url.startswith(("http://127.", "http://[::1]"))]
-    return [{"url": url, "qr": qr(url)} for url in (others or urls)[:4]]
+    return [{"url": url, "qr": qr(url)} for url in _outside(urls)[:4]]
+
+
+def _outside(urls: Sequence[str]) -> Sequence[str]:
+    """Leave out loopback addresses, unless there is no other."""
+    return [url for url in urls if not url.startswith(("http://127.", "http://[::1]"))] or urls

@@ -135,20 +135,21 @@ class Store:
 
     def _open(self) -> None:
         run = self.database.execute
-        for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        run("PRAGMA locking_mode = EXCLUSIVE")
+        made = run("PRAGMA application_id").fetchone() + run("PRAGMA user_version").fetchone()
+        empty = not run("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if not empty and made != (APPLICATION, VERSION):  # nothing has been written into it
+            raise BadInput("the file must hold a class of this version of nukarumi", self.path, "name a new file")
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             run(f"PRAGMA {pragma}")
         run("BEGIN EXCLUSIVE")
-        (application,), (version,) = run("PRAGMA application_id").fetchone(), run("PRAGMA user_version").fetchone()
-        if not run("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        if empty:
             for statement in SCHEMA.split(";")[:-1]:
                 run(statement)
             run(f"PRAGMA application_id = {APPLICATION}")
             run(f"PRAGMA user_version = {VERSION}")
             fresh = (secrets.token_hex(8), secrets.token_urlsafe(24), secrets.token_bytes(32), _now())
             run("INSERT INTO class VALUES (?, ?, ?, ?, 1, 0)", fresh)
-        elif (application, version) != (APPLICATION, VERSION):
-            run("ROLLBACK")
-            raise BadInput("the file must hold a class of this version of nukarumi", str(self.path), "name a new file")
         run("COMMIT")
 
     def close(self) -> None:
