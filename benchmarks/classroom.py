@@ -1,7 +1,7 @@
 """A class of 300 on this machine: how fast changes of state arrive, and whether every answer is stored once.
 
-The server is a process of its own, all learners are tasks of this one, and everything goes over loopback; both share the
-machine's cores, so the learners' own work is in the figures. In the middle of the second question the server is killed
+The server is a process of its own, all learners are tasks of this one, and everything goes over loopback; both processes
+share the cores, so the learners' own work is in the figures. In the middle of the second question the server is killed
 with SIGKILL and started again; the learners come back by themselves and say again what was not acknowledged.
 """
 
@@ -29,7 +29,7 @@ from websockets.exceptions import ConnectionClosed
 CHANGES = 50
 PAUSE = 0.2
 OPTIONS = ["SGD", "Momentum", "Adagrad", "none"]
-STATE = "lang=en&terrain=ravine&turn=30&start=-7,2&hikers=SGD,lr:0.95;Momentum,lr:0.1;Adagrad,lr:1.5&steps=200&seed={}"
+STATE = "lang=en&terrain=cliff&turn=30&start=-7,2&hikers=SGD,lr:0.95;Momentum,lr:0.1;Adagrad,lr:1.5&steps=200&seed={}"
 
 
 class Server:

@@ -188,10 +188,10 @@ def test_a_question_from_asking_to_the_tally(room):
 
 def test_learners_follow_the_state_and_those_who_come_later_see_it_too(room):
     teacher, kenji = Person.teacher(room), Person.learner(room)
-    for state in ("terrain=cliff", "terrain=ravine&t=3"):
+    for state in ("terrain=cliff", "terrain=rosenbrock&t=3"):
         teacher.say(type="state", state=state)
         kenji.hear("state", lambda told, state=state: told["state"] == state)
-    assert Person.learner(room, "Mei").hear("state")["state"] == "terrain=ravine&t=3"
+    assert Person.learner(room, "Mei").hear("state")["state"] == "terrain=rosenbrock&t=3"
     teacher.say(type="follow", on=False)
     kenji.hear("class", lambda told: not told["follow"])
     teacher.say(type="state", state="terrain=bowl")
