@@ -1,6 +1,6 @@
 """A class of 300 on this machine: how fast changes of state arrive, and whether every answer is stored once.
 
-The server is a process of its own, all learners are tasks of this one, and everything goes over loopback; both processes
+The server is a process of its own, all learners are tasks of this one, and everything goes over loopback; and both
 share the cores, so the learners' own work is in the figures. In the middle of the second question the server is killed
 with SIGKILL and started again; the learners come back by themselves and say again what was not acknowledged.
 """
