@@ -30,6 +30,11 @@ def enter(phone, room, name, join="Join"):
     expect(phone.page.get_by_text(name, exact=True)).to_be_visible()
 
 
+def ahead(page):
+    """The lines that the map draws where the hikers have not yet been."""
+    return [path.get_attribute("d") for path in page.locator("svg path[opacity='.6']").all()]
+
+
 def connections(room):
     """What the pages of a class may ask for: themselves and their socket."""
     return re.compile(rf"(http://127\.0\.0\.1:{room.port}/(teach)?(#.*)?|data:.*|blob:.*)")
@@ -59,6 +64,10 @@ def test_a_lesson_with_two_phones(browser, room, tmp_path):
         desk.page.get_by_role("button", name="Ask: which hiker arrives first?").click()
         options = kenji.page.get_by_role("group", name="Which hiker arrives first?").get_by_role("button")
         expect(options).to_have_text(["SGD", "Momentum", "Adagrad", "None arrives"])
+        for page in (desk.page, kenji.page):  # nothing tells the answer
+            expect(page.locator("output.time b")).to_have_text("0")
+            assert ahead(page) == ["", "", ""]
+            assert page.get_by_role("tab").count() == 0
         options.filter(has_text="SGD").click()
         expect(kenji.page.get_by_text("Your answer is in. You may still change it.")).to_be_visible()
         options.filter(has_text="Adagrad").click()
@@ -78,6 +87,7 @@ def test_a_lesson_with_two_phones(browser, room, tmp_path):
         )
         expect(mei.page.get_by_role("list", name="みんなの回答").locator("b")).to_have_text(["0", "0", "1", "1"])
         expect(kenji.page.locator("output.time b")).not_to_have_text("0")
+        assert all(ahead(kenji.page))
 
         # The nickname is text, and nobody else's page has it.
         desk.page.get_by_text("Nicknames of all who have joined (2)").click()

@@ -31,6 +31,9 @@ export const home: { mode: 'lab' | 'handout' | 'report' | 'widget' | 'class'; ro
   langs: 'both',
 });
 
+/** Whether the way that is still to come may be shown; not while a class is asked about it. */
+export const kept = $state({ ahead: true });
+
 const system = $state({ dark: false, still: false });
 if (typeof matchMedia === 'function') {
   const watch = (query: string, set: (on: boolean) => void): void => {

@@ -1,5 +1,5 @@
 /** The class as this page knows it: what the server has said, and what this page has to say until it is acknowledged. */
-import { become, goTo, home, known, lab } from '../../state/lab.svelte';
+import { become, goTo, home, kept, known, lab } from '../../state/lab.svelte';
 import type { Control } from '../../state/types';
 import { read, write } from '../../state/url';
 import { namesOf } from '../names';
@@ -32,7 +32,7 @@ export const room = $state({
 });
 
 const NONE = 'none';
-/** While a page follows, these are not its own to change. */
+/** While a page follows or its reader is asked, these are not the reader's to change. */
 const HIDDEN: Control[] = ['scenes', 'formula', 'rotation', 'noise', 'steps', 'tabs', 'export'];
 const LOCKED: Control[] = ['terrain', 'start', 'map', 'playback', 'hikers', 'settings'];
 
@@ -142,7 +142,7 @@ function hear(message: Record<string, unknown>): void {
     case 'class':
     case 'desk':
       Object.assign(room, { id: message.id, follow: message.follow, ended: message.ended });
-      question(message.question as Question | null);
+      hearQuestion(message.question as Question | null);
       if (message.type === 'desk') Object.assign(room, { here: message.here, names: message.names, joins: message.joins });
       else bind();
       break;
@@ -159,16 +159,19 @@ function hear(message: Record<string, unknown>): void {
   }
 }
 
-function question(next: Question | null): void {
+function hearQuestion(next: Question | null): void {
   const fresh = next !== null && next.number !== room.question?.number;
   room.question = next;
+  // The map and the tabs must not answer what the class is asked.
+  kept.ahead = next?.phase !== 'open';
   // Whoever does not follow still has to see the walk that the question is about.
   if (fresh && home.role === 'learner' && next.phase === 'open' && !room.follow) show(next.state);
 }
 
 function refused(why: string): void {
   room.refusal = why;
-  if (why === 'closed' && room.mine && !room.mine.kept) keep(null);
+  if ((why === 'closed' || why === 'option') && room.mine && !room.mine.kept) keep(null);
+  if (why === 'unsaved') setTimeout(sendAnswer, 2000);
   // These do not become better by trying again.
   if (['token', 'name', 'full', 'unknown'].includes(why) || (why === 'ended' && room.link !== 'in')) {
     link?.end();
@@ -177,10 +180,11 @@ function refused(why: string): void {
   }
 }
 
-/** Hides and locks what a following page cannot decide; gives it back when it is let go. */
+/** Hides and locks what a learner cannot decide while following or asked; gives it back afterwards. */
 function bind(): void {
-  lab.hide = room.follow ? [...HIDDEN] : [];
-  lab.lock = room.follow ? [...LOCKED] : [];
+  const bound = room.follow || room.question?.phase === 'open';
+  lab.hide = bound ? [...HIDDEN] : [];
+  lab.lock = bound ? [...LOCKED] : [];
   if (room.follow && followed) show(followed);
 }
 
