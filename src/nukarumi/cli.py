@@ -186,7 +186,7 @@ def _add_lab(commands: Any) -> None:
         const=True,
         metavar="FILE",
         help="lead a class: an instructor's page with a QR code, by which learners on the same network join; answers "
-        "are kept in FILE, and a class that is there goes on (without FILE: a new one in classes/)",
+        "are kept in FILE, and a class that is there goes on (default: no class; without FILE: a new one in classes/)",
     )
     _add_language(add)
     lab.set_defaults(run=_lab)

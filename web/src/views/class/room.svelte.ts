@@ -229,6 +229,7 @@ function tell(): void {
 export function ask(): void {
   lab.playing = false;
   goTo(0);
+  kept.ahead = false;
   const options = namesOf(lab.hikers, lab.lang, lab.words).map((name) => name.slice(0, 80));
   link?.say({ type: 'ask', state: address(), options: [...options, NONE] });
 }
