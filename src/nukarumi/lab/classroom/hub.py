@@ -107,8 +107,12 @@ class Hub:
             batch = [await self.jobs.get()]
             while not self.jobs.empty():
                 batch.append(self.jobs.get_nowait())
+            work = asyncio.create_task(asyncio.to_thread(self._commit, [job for job, _ in batch]))
             try:
-                results, self.now = await asyncio.to_thread(self._commit, [job for job, _ in batch])
+                results, self.now = await asyncio.shield(work)
+            except asyncio.CancelledError:  # the server ends, but not in the middle of a transaction
+                await asyncio.wait([work])
+                raise
             except sqlite3.Error:  # a full disk, for one; nothing was changed, and the pages will send it again
                 results = [Refused("unsaved") for _ in batch]
             self._tell()
