@@ -11,8 +11,10 @@ import pytest
 from class_people import Room, close_rooms
 from lab_browser import watched
 from playwright.sync_api import expect
+from test_browser import axe
 
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+STILL = {"reduced_motion": "reduce"}  # axe must not see a colour on its way to another
 MARKUP = "<img src=x onerror=a"
 
 
@@ -42,9 +44,9 @@ def connections(room):
 
 def test_a_lesson_with_two_phones(browser, room, tmp_path):
     with (
-        watched(browser, accept_downloads=True) as desk,
-        watched(browser, **PHONE) as kenji,
-        watched(browser, **PHONE, locale="ja-JP") as mei,
+        watched(browser, accept_downloads=True, **STILL) as desk,
+        watched(browser, **PHONE, **STILL) as kenji,
+        watched(browser, **PHONE, **STILL, locale="ja-JP") as mei,
     ):
         desk.page.goto(room.teach)
         expect(desk.page.get_by_text(room.url, exact=True)).to_be_visible()
@@ -68,6 +70,8 @@ def test_a_lesson_with_two_phones(browser, room, tmp_path):
             expect(page.locator("output.time b")).to_have_text("0")
             expect(ahead(page)).to_have_count(0)
             assert page.get_by_role("tab").count() == 0
+            assert axe(page) == []
+        assert kenji.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         options.filter(has_text="SGD").click()
         expect(kenji.page.get_by_text("Your answer is in. You may still change it.")).to_be_visible()
         options.filter(has_text="Adagrad").click()
@@ -95,6 +99,10 @@ def test_a_lesson_with_two_phones(browser, room, tmp_path):
         assert desk.page.locator("img").count() == 0
         assert MARKUP not in mei.page.locator("body").inner_text()
         assert "芽衣" not in kenji.page.locator("body").inner_text()
+
+        for page in (desk.page, kenji.page, mei.page):
+            assert axe(page) == []
+        assert mei.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
         with desk.page.expect_download() as saved:
             desk.page.get_by_role("button", name="Answers (CSV)").click()

@@ -107,7 +107,7 @@ class Hub:
             batch = [await self.jobs.get()]
             while not self.jobs.empty():
                 batch.append(self.jobs.get_nowait())
-            work = asyncio.create_task(asyncio.to_thread(self._commit, [job for job, _ in batch]))
+            work = asyncio.get_running_loop().run_in_executor(None, self._commit, [job for job, _ in batch])
             try:
                 results, self.now = await asyncio.shield(work)
             except asyncio.CancelledError:  # the server ends, but not in the middle of a transaction
