@@ -40,7 +40,8 @@ function twoFiles(): Plugin {
         .replace(DEVELOPMENT, () => `<script>${inScript(code)}\nNukarumiLab.page();</script>`);
       const widget = [
         `const css = ${JSON.stringify(css)};`,
-        `function lab() {\n${code}\nreturn NukarumiLab;\n}`,
+        // Each cell has its own three.js, which would complain about the other cells' in the console.
+        `function lab() {\nconst other = globalThis.__THREE__;\ndelete globalThis.__THREE__;\n${code}\nif (other) globalThis.__THREE__ = other;\nreturn NukarumiLab;\n}`,
         'export default { render({ model, el }) { return lab().widget(model, el, css); } };',
         '',
       ].join('\n');

@@ -6,6 +6,8 @@ import { become, home, known, lab, world } from './state/lab.svelte';
 import { defaults } from './state/defaults';
 import { CONTROLS, type Control, type LabState, type Lang } from './state/types';
 import { read, write } from './state/url';
+import { common } from './words/common';
+import { say } from './words/say.svelte';
 import './styles/base.css';
 
 /** What Python may put into the page's `nukarumi-data` element; everything else in it is ignored. */
@@ -52,7 +54,7 @@ function watched(from: LabState, tell: (address: string) => void): () => void {
   const stop = $effect.root(() => {
     let first = true;
     $effect(() => {
-      const address = write(lab, from);
+      const address = write(lab, known, from);
       if (first) {
         first = false;
         return;
@@ -97,6 +99,7 @@ export function page(): void {
   $effect.root(() => {
     $effect(() => {
       document.documentElement.lang = lab.lang;
+      if (home.mode !== 'report') document.title = say(common).pageTitle;
       document.documentElement.style.colorScheme = lab.theme === 'auto' ? 'light dark' : lab.theme;
     });
   });

@@ -61,8 +61,8 @@ export function walkProgram(lab: LabState, typed: Formula | null): string {
   const functions = mutants.length
     ? [...new Set(mutants.flatMap(({ rule }) => rule.lines.flatMap((line) => line.python.match(/\b(sqrt|abs|maximum|minimum|sign)\b(?=\()/g) ?? [])))].sort()
     : [];
-  const out: string[] = [`# A walk of the lab of nukarumi ${version}. The places in \`walks\` equal the lab's to the last bit`];
-  out[0] += typed ? ' where the formula has no sin, cos, exp, log or odd powers.' : '.';
+  const out: string[] = [`# A walk of the lab of nukarumi ${version}. The places in \`walks\` equal the lab's to the last bit${typed ? ',' : '.'}`];
+  if (typed) out.push('# but for the last bit of sin, cos, exp, log and of powers that are not small whole numbers.');
   out.push('import numpy as np');
   if (functions.length) out.push(`from numpy import ${functions.join(', ')}`);
   out.push('');

@@ -10,6 +10,7 @@ import type { Ground, OptimizerSpec, TerrainSpec, Variant, Walk } from '../engin
 import { formula, formulaGround, type Formula } from '../formula';
 import { defaults, hiker as newHiker } from './defaults';
 import { groundOf, optimizers, startsOf, terrains, turns, walkOf } from './library';
+import { firstStart, rounded } from './start';
 import { DIALECTS, MOST, type Control, type LabState } from './types';
 import { validSetting, type Known } from './url';
 
@@ -19,6 +20,7 @@ export const known: Known = {
   optimizers,
   terrains: terrains.map((terrain) => terrain.name),
   formula: (text) => 'formula' in formula(text),
+  start: firstStart,
 };
 
 /** What the page is told by Python: which home it has, and a report to show. Set once, before anything is mounted. */
@@ -170,12 +172,6 @@ export function setSteps(steps: number): void {
   if (lab.t > lab.steps) lab.t = lab.steps;
 }
 
-/** A place with no more digits than a map can show, so that addresses stay short. */
-export function rounded(value: number, span: number): number {
-  const digits = Math.max(0, Math.min(12, 3 - Math.floor(Math.log10(Math.max(span, 1e-9)))));
-  return Number(value.toFixed(digits)) + 0;
-}
-
 export function setStart(x: number, y: number): void {
   const clamp = (value: number): number => Math.max(-MOST.place, Math.min(MOST.place, value));
   const [[a, b], [c, d]] = ground.box;
@@ -205,7 +201,7 @@ export function setTerrain(name: string): void {
   lab.formula = null;
   lab.terrain = chosen.name;
   lab.rotation = 0;
-  lab.start = [...chosen.starts[0]];
+  lab.start = firstStart(lab);
   lab.t = 0;
 }
 

@@ -15,6 +15,8 @@ export interface Known {
   terrains: readonly string[];
   /** Whether a user's formula can be walked on. */
   formula(text: string): boolean;
+  /** Where the walk begins if the address does not say. */
+  start(state: Pick<LabState, 'terrain' | 'formula' | 'box' | 'rotation'>): [number, number];
 }
 
 export interface Read {
@@ -189,13 +191,14 @@ function escaped(text: string): string {
 }
 
 /** The address of a state, without the `#`: its language, and what differs from the beginning. */
-export function write(state: LabState, base: LabState = defaults()): string {
+export function write(state: LabState, known: Known, base: LabState = defaults()): string {
   const texts: string[] = [];
   for (const key of Object.keys(PARTS) as (keyof Shared)[]) {
     const [name, part] = PARTS[key] as [string, Part<unknown>];
     const text = part.write(state[key]);
     // A shared address speaks the language of whoever shared it.
-    if (key === 'lang' || text !== part.write(base[key])) texts.push(`${name}=${escaped(text)}`);
+    const usual = key === 'start' ? known.start(state) : base[key];
+    if (key === 'lang' || text !== part.write(usual)) texts.push(`${name}=${escaped(text)}`);
   }
   return texts.join('&');
 }
@@ -204,6 +207,7 @@ export function write(state: LabState, base: LabState = defaults()): string {
 export function read(hash: string, known: Known, base: LabState = defaults()): Read {
   const state = structuredClone(base);
   const dropped: string[] = [];
+  let placed = false;
   const names = new Map(Object.entries(PARTS).map(([key, [name]]) => [name, key as keyof Shared]));
   for (const item of hash.replace(/^#/, '').slice(0, 8192).split('&')) {
     if (item === '') continue;
@@ -212,9 +216,12 @@ export function read(hash: string, known: Known, base: LabState = defaults()): R
     const key = names.get(name);
     const text = at < 0 ? undefined : decoded(item.slice(at + 1));
     const value = key && text !== undefined ? (PARTS[key][1] as Part<unknown>).read(text, known) : undefined;
-    if (key && value !== undefined) (state as unknown as Record<string, unknown>)[key] = value;
-    else dropped.push(name.slice(0, 40));
+    if (key && value !== undefined) {
+      (state as unknown as Record<string, unknown>)[key] = value;
+      placed ||= key === 'start';
+    } else dropped.push(name.slice(0, 40));
   }
+  if (!placed) state.start = known.start(state);
   if (state.t > state.steps) state.t = state.steps;
   if (state.chosen >= state.hikers.length) state.chosen = state.hikers.length - 1;
   return { state, dropped };

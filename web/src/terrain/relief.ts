@@ -34,8 +34,9 @@ export function sampled(ground: Ground, box: Box, width: number, height: number)
 export class Tone {
   private readonly sorted: Float64Array;
 
-  constructor(ground: Ground) {
-    this.sorted = sampled(ground, ground.box, 64, 64).values.sort();
+  /** `box` is what counts as the whole terrain. */
+  constructor(ground: Ground, box: Box = ground.box) {
+    this.sorted = sampled(ground, box, 72, 72).values.sort();
   }
 
   at(height: number): number {

@@ -1,6 +1,6 @@
 /** The terrain in three dimensions: one surface, the walks draped over it, and a camera that circles it. */
 import {
-  Color, DataTexture, DirectionalLight, Group, HemisphereLight, BufferAttribute, BufferGeometry, LinearFilter, Mesh, MeshBasicMaterial,
+  Color, DataTexture, DirectionalLight, Group, HemisphereLight, BufferAttribute, BufferGeometry, LinearFilter, LinearMipmapLinearFilter, Mesh, MeshBasicMaterial,
   MeshLambertMaterial, PerspectiveCamera, RGBAFormat, Scene, SphereGeometry, SRGBColorSpace, WebGLRenderer,
 } from 'three';
 import { Line2 } from 'three/addons/lines/Line2.js';
@@ -11,7 +11,9 @@ import type { Look } from '../ui/tokens';
 import { earth, levels, sampled, Tone } from './relief';
 
 const SIDE = 161;
-const TALL = 0.55;
+/** A pale line under each walk, so that every colour stands out from every ground. */
+const CASING: Look = { name: { en: '', ja: '' }, colour: '#fff6e4', dash: '', marker: '' };
+const TALL = 0.3;
 
 export interface Walker {
   walk: Walk;
@@ -57,17 +59,17 @@ export class Solid {
   private lift: Lift | null = null;
   private middle: [number, number] = [0, 0];
   private span = 1;
-  private azimuth = -0.65;
-  private polar = 0.95;
-  private distance = 2.3;
+  private azimuth = -0.5;
+  private polar = 0.72;
+  private distance = 1.7;
   private frame = 0;
 
   /** Throws if the browser gives no WebGL. */
   constructor(private readonly canvas: HTMLCanvasElement) {
     this.renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true });
-    const sun = new DirectionalLight(0xfff2d8, 2.1);
+    const sun = new DirectionalLight(0xfff2d8, 2.3);
     sun.position.set(-1.2, 1.6, -0.8);
-    this.scene.add(new HemisphereLight(0xffffff, 0x6b5138, 1.7), sun, this.land, this.walkers);
+    this.scene.add(new HemisphereLight(0xffffff, 0x8a6b4c, 2.5), sun, this.land, this.walkers);
   }
 
   resize(width: number, height: number): void {
@@ -87,7 +89,7 @@ export class Solid {
     const grid = sampled(ground, ground.box, SIDE, SIDE);
     this.lift = new Lift(grid.values.slice().sort());
     this.squeezed = this.lift.squeezed;
-    const tone = new Tone(ground);
+    const tone = new Tone(ground, ground.box);
 
     const positions = new Float32Array(SIDE * SIDE * 3);
     const places = new Float32Array(SIDE * SIDE * 2);
@@ -124,6 +126,7 @@ export class Solid {
       const now = Math.min(t, walk.n);
       const width = chosen ? 5 : 3.5;
       this.addLine(walk, now, walk.n, look, 1.6, 0.5);
+      this.addLine(walk, 0, now, CASING, width + 3, 0.75);
       this.addLine(walk, 0, now, look, width, 1);
       const last = Number.isFinite(walk.x[now]) && Number.isFinite(walk.y[now]) ? now : now - 1;
       const spot = this.draped(walk, last);
@@ -148,7 +151,7 @@ export class Solid {
   }
 
   home(): void {
-    [this.azimuth, this.polar, this.distance] = [-0.65, 0.95, 2.3];
+    [this.azimuth, this.polar, this.distance] = [-0.5, 0.72, 1.7];
     this.draw();
   }
 
@@ -183,11 +186,14 @@ export class Solid {
     if (points.length < 6) return;
     const dashes = look.dash.split(' ').map(Number);
     const material = new LineMaterial({
-      color: new Color(look.colour).getHex(), linewidth: width, transparent: opacity < 1, opacity,
-      dashed: look.dash !== '', dashSize: dashes[0] / 320, gapSize: (dashes[1] ?? 0) / 320,
+      // All lines are drawn in the pass for transparent things, in their own order.
+      color: new Color(look.colour).getHex(), linewidth: width, transparent: true, opacity,
+      dashed: look.dash !== '', dashSize: dashes[0] / 200, gapSize: (dashes[1] ?? 0) / 200, depthWrite: false,
     });
     const line = new Line2(new LineGeometry().setPositions(points), material);
     line.computeLineDistances();
+    // Lines lie in one another's places: what is drawn later stays on top.
+    line.renderOrder = this.walkers.children.length + 1;
     this.walkers.add(line);
   }
 
@@ -217,7 +223,7 @@ export class Solid {
   private render(): void {
     const flat = Math.sin(this.polar) * this.distance;
     this.camera.position.set(Math.sin(this.azimuth) * flat, Math.cos(this.polar) * this.distance + 0.15, Math.cos(this.azimuth) * flat);
-    this.camera.lookAt(0, 0.12, 0);
+    this.camera.lookAt(0, 0.1, 0);
     this.renderer.render(this.scene, this.camera);
   }
 }
@@ -236,7 +242,10 @@ function contourTexture(tones: readonly number[], dark: boolean): DataTexture {
   }
   const texture = new DataTexture(data, width, 1, RGBAFormat);
   texture.colorSpace = SRGBColorSpace;
-  texture.magFilter = texture.minFilter = LinearFilter;
+  texture.magFilter = LinearFilter;
+  texture.minFilter = LinearMipmapLinearFilter;
+  texture.generateMipmaps = true;
+  texture.anisotropy = 8;
   texture.needsUpdate = true;
   return texture;
 }

@@ -19,7 +19,7 @@ export function num(value: number, digits = 4): string {
     return `${sign}${trimmed(mantissa)}${power(Number(exponent))}`;
   }
   const rounded = Number(size.toPrecision(digits));
-  return sign + (rounded >= 10 ** digits ? rounded.toFixed(0) : trimmed(size.toPrecision(digits)));
+  return sign + (rounded >= 10 ** digits ? size.toFixed(0) : trimmed(size.toPrecision(digits)));
 }
 
 /** The same with a sign always: +0.5, −0.5, ±0 stays 0. */

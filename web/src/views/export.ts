@@ -29,8 +29,16 @@ const LOOKS = [
   'dominant-baseline', 'paint-order', 'visibility', 'mix-blend-mode',
 ] as const;
 
+/** What stands around a drawing in its file, because the page around it is not there: a heading, and whose line is whose. */
+export interface Caption {
+  heading?: string;
+  legend?: readonly { label: string; colour: string; dash: string }[];
+}
+
+const EDGE = 16;
+
 /** A drawing as a file that looks the same outside the page: computed colours inside, the page's paper below. */
-export function svgText(drawing: SVGSVGElement, paper = background(drawing)): string {
+export function svgText(drawing: SVGSVGElement, caption: Caption = {}): string {
   const copy = drawing.cloneNode(true) as SVGSVGElement;
   const from = [drawing, ...drawing.querySelectorAll<SVGElement>('*')];
   const to = [copy, ...copy.querySelectorAll<SVGElement>('*')];
@@ -46,15 +54,57 @@ export function svgText(drawing: SVGSVGElement, paper = background(drawing)): st
     target.removeAttribute('class');
   });
   const { width, height } = size(drawing);
-  copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
-  copy.setAttribute('width', String(width));
-  copy.setAttribute('height', String(height));
-  const sheet = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
-  sheet.setAttribute('width', '100%');
-  sheet.setAttribute('height', '100%');
-  sheet.setAttribute('fill', paper);
-  copy.prepend(sheet);
+  const ink = colourOf('var(--ink)', drawing);
+  const family = getComputedStyle(drawing).fontFamily;
+  const text = (x: number, y: number, said: string, font: string): SVGElement =>
+    element('text', { x, y, style: `font:${font} ${family};fill:${ink}` }, said);
+
+  const parts: SVGElement[] = [];
+  let top = EDGE;
+  if (caption.heading) {
+    parts.push(text(0, -10, caption.heading, '600 15px'));
+    top += 22;
+  }
+  let bottom = EDGE;
+  if (caption.legend?.length) {
+    let [x, y] = [0, height + 22];
+    for (const { label, colour, dash } of caption.legend) {
+      const wide = 44 + [...label].reduce((sum, letter) => sum + (letter > '\u2e7f' ? 13 : 7.4), 0);
+      if (x > 0 && x + wide > width) [x, y] = [0, y + 20];
+      const stroke = `stroke:${colourOf(colour, drawing)};stroke-width:3;stroke-dasharray:${dash || 'none'}`;
+      parts.push(element('line', { x1: x, x2: x + 32, y1: y - 4, y2: y - 4, style: stroke }), text(x + 38, y, label, '400 13px'));
+      x += wide + 12;
+    }
+    bottom += y - height + 4;
+  }
+  const [w, h] = [width + 2 * EDGE, height + top + bottom];
+  copy.setAttribute('xmlns', SVG);
+  copy.setAttribute('viewBox', `${-EDGE} ${-top} ${w} ${h}`);
+  copy.setAttribute('width', String(w));
+  copy.setAttribute('height', String(h));
+  copy.removeAttribute('aria-hidden');
+  copy.prepend(element('rect', { x: -EDGE, y: -top, width: w, height: h, fill: background(drawing) }));
+  copy.append(...parts);
   return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(copy)}\n`;
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+function element(name: string, attributes: Record<string, string | number>, said = ''): SVGElement {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  made.textContent = said;
+  return made;
+}
+
+/** A colour as it is at a place of the page: variables and themes resolved. */
+function colourOf(colour: string, place: Element): string {
+  const probe = document.createElement('span');
+  probe.style.color = colour;
+  (place.parentElement ?? document.body).append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
 }
 
 function size(drawing: SVGSVGElement): { width: number; height: number } {
@@ -74,14 +124,13 @@ function background(element: Element): string {
 }
 
 /** A drawing as a PNG, `scale` times its size on the page. Nothing leaves the page: the picture is a data URL. */
-export async function pngBlob(drawing: SVGSVGElement, scale = 2): Promise<Blob> {
-  const { width, height } = size(drawing);
+export async function pngBlob(drawing: SVGSVGElement, caption: Caption = {}, scale = 2): Promise<Blob> {
   const picture = new Image();
-  picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svgText(drawing))}`;
+  picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svgText(drawing, caption))}`;
   await picture.decode();
   const canvas = document.createElement('canvas');
-  canvas.width = Math.max(1, Math.round(width * scale));
-  canvas.height = Math.max(1, Math.round(height * scale));
+  canvas.width = Math.max(1, Math.round(picture.naturalWidth * scale));
+  canvas.height = Math.max(1, Math.round(picture.naturalHeight * scale));
   canvas.getContext('2d')?.drawImage(picture, 0, 0, canvas.width, canvas.height);
   return new Promise((resolve, reject) =>
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('the picture could not be made'))), 'image/png'),
@@ -97,11 +146,11 @@ export function save(name: string, content: Blob): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-export const saveSvg = (name: string, drawing: SVGSVGElement): void =>
-  save(`${name}.svg`, new Blob([svgText(drawing)], { type: 'image/svg+xml' }));
+export const saveSvg = (name: string, drawing: SVGSVGElement, caption?: Caption): void =>
+  save(`${name}.svg`, new Blob([svgText(drawing, caption)], { type: 'image/svg+xml' }));
 
-export const savePng = async (name: string, drawing: SVGSVGElement): Promise<void> =>
-  save(`${name}.png`, await pngBlob(drawing));
+export const savePng = async (name: string, drawing: SVGSVGElement, caption?: Caption): Promise<void> =>
+  save(`${name}.png`, await pngBlob(drawing, caption));
 
 /** The mark at the head tells spreadsheets that the letters are UTF-8. */
 export const saveCsv = (name: string, text: string): void =>

@@ -34,7 +34,7 @@ export const walkWords = both({
     time: 'Step',
     of: (t: number, steps: number) => `${t} of ${steps}`,
     speed: 'Speed',
-    perSecond: (speed: number) => (speed === 1 ? '1 step a second' : `${speed} steps a second`),
+    perSecond: (speed: number) => (speed === 1 ? '1 step/s' : `${speed} steps/s`),
 
     // The ground
     scenes: 'Scenes',

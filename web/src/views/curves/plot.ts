@@ -79,7 +79,7 @@ export function range(all: Iterable<Values>, kind: ScaleKind): [number, number] 
   }
   if (low > high) return kind === 'log' ? [0.1, 1] : [0, 1];
   if (low === high) {
-    if (kind === 'log') return [low / 2, high * 2];
+    if (kind === 'log') return [low / 2, Math.min(high * 2, Number.MAX_VALUE)];
     const room = Math.abs(low) / 2 || 1;
     return [low - room, high + room];
   }
@@ -239,7 +239,10 @@ export function nearest(xs: ArrayLike<number>, x: number): number {
   return x - (xs[from] as number) <= (xs[to] as number) - x ? from : to;
 }
 
-/** The mean of each entry and its `half` neighbours on either side that are numbers; null where the entry is not. */
+/**
+ * The mean of each entry and its `half` neighbours on either side that are numbers; null where the entry is not. Near the
+ * start, where a loss falls, it looks no farther ahead than back; at the end it looks back only.
+ */
 export function smooth(values: Values, half: number): (number | null)[] {
   const made: (number | null)[] = [];
   for (let index = 0; index < values.length; index++) {
@@ -250,8 +253,9 @@ export function smooth(values: Values, half: number): (number | null)[] {
     }
     let sum = 0;
     let count = 0;
-    const reach = Math.min(half, index, values.length - 1 - index);
-    for (let at = index - reach; at <= index + reach; at++) {
+    const back = Math.min(half, index);
+    const ahead = Math.min(back, values.length - 1 - index);
+    for (let at = index - back; at <= index + ahead; at++) {
       const value = values[at];
       if (typeof value !== 'number' || !Number.isFinite(value)) continue;
       sum += value;

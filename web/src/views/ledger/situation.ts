@@ -51,14 +51,6 @@ export function situation(walk: Walk, t: number): Situation {
       : { kind: 'rolling', stride: Math.hypot(x.stride, y.stride) };
   }
   const before = at > 0 ? reading(walk, at) : now;
-  for (const axis of AXES) {
-    const other = axis === 'x' ? 'y' : 'x';
-    if (now.axes[axis].g === 0 && now.axes[axis].stride === 0) {
-      const tired = now.axes[other].rate < now.axes[axis].rate / 2;
-      return { kind: 'silent', axis, other, stride: now.axes[other].stride, tired };
-    }
-  }
-
   const long: Axis = size(x.stride) >= size(y.stride) ? 'x' : 'y';
   const growth = size(now.axes[long].stride / before.axes[long].stride);
   if (at > 1 && growth > 1.02 && walk.loss[now.t] > walk.loss[at] && walk.loss[at] > walk.loss[at - 1]
@@ -71,6 +63,13 @@ export function situation(walk: Walk, t: number): Situation {
   const g = Math.hypot(x.g, y.g);
   const stride = Math.hypot(x.stride, y.stride);
   if (at > 2 && g < 1e-3 * steepest.g && stride < 1e-2 * steepest.stride) return { kind: 'arrived', g, stride };
+  for (const axis of AXES) {
+    const other = axis === 'x' ? 'y' : 'x';
+    if (now.axes[axis].g === 0 && now.axes[axis].stride === 0) {
+      const tired = now.axes[other].rate < now.axes[axis].rate / 2;
+      return { kind: 'silent', axis, other, stride: now.axes[other].stride, tired };
+    }
+  }
 
   const held = (axis: Axis): number => first.axes[axis].rate / now.axes[axis].rate;
   const most: Axis = held('x') >= held('y') ? 'x' : 'y';

@@ -38,13 +38,14 @@ export function outcome(walk: Walk, ground: Ground): Outcome {
   }
   const stride = (t: number): number => Math.hypot(walk.x[t] - walk.x[t - 1], walk.y[t] - walk.y[t - 1]);
   const tail = Math.max(2, Math.floor(walk.n / 10));
+  let whole = 0;
+  for (let t = 1; t <= walk.n; t++) whole += stride(t);
   let way = 0;
   for (let t = walk.n - tail + 1; t <= walk.n; t++) way += stride(Math.max(1, t));
   const net = Math.hypot(walk.x[walk.n] - walk.x[walk.n - tail], walk.y[walk.n] - walk.y[walk.n - tail]);
-  if (walk.n >= 10 && way < 0.005 * span) {
+  if (walk.n >= 10 && way < 0.04 * whole) {
     let t = walk.n;
-    let rest = 0;
-    while (t > 1 && rest + stride(t) < 0.01 * span) rest += stride(t--);
+    for (let rest = 0; t > 1 && rest + stride(t) < 0.08 * whole; t--) rest += stride(t);
     return { kind: 'stops', t, loss: walk.loss[walk.n] };
   }
   if (walk.n >= 10 && way > 0.05 * span && net < 0.25 * way) return { kind: 'bounces', stride: way / tail };
