@@ -10,11 +10,17 @@ import argparse
 import contextlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nukarumi._errors import BadInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nukarumi.race import RaceResult
 
 __all__ = ["main", "parser"]
 
@@ -25,6 +31,13 @@ examples:
   nukarumi race --problem data.csv --epochs 5 --seeds 3 --grid 0.001:1:7
   nukarumi race --json result.json --out races/mine  for a program to read
   nukarumi race --resume races/mine                  go on after Ctrl-C, with the same options
+"""
+
+LAB_EXAMPLES = """\
+examples:
+  nukarumi lab                                       open the lab in the browser
+  nukarumi lab --race races/mine                     open the report of a race
+  nukarumi lab --host 0.0.0.0 --no-browser           show it to the whole classroom
 """
 
 
@@ -69,12 +82,14 @@ def parser() -> argparse.ArgumentParser:
     """Build the parser of the command line."""
     top = argparse.ArgumentParser(
         prog="nukarumi",
-        description="Adagrad and its family: race them, and measure this machine.",
+        description="Adagrad and its family: race them, look inside, hand out what you saw, and measure this machine.",
         epilog="nukarumi COMMAND --help tells more.",
     )
     top.add_argument("--version", action="store_true", help="print the version and end")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     _add_race(commands)
+    _add_lab(commands)
+    _add_handout(commands)
     commands.add_parser("bench", add_help=False, help="measure this machine, side by side with what else is installed")
     return top
 
@@ -137,6 +152,56 @@ def _add_race(commands: Any) -> None:
     race.set_defaults(run=_race)  # fmt: skip
 
 
+def _add_lab(commands: Any) -> None:
+    lab = commands.add_parser(
+        "lab",
+        help="open the lab in the browser: see why the hiker stops",
+        description="Show the lab, a page on which the optimizers walk over terrains of your choice, until Ctrl-C. "
+        "No request leaves this machine.",
+        epilog=LAB_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = lab.add_argument
+    add(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="address to answer on; 0.0.0.0: for every machine that reaches it (default: 127.0.0.1, this one alone)",
+    )
+    add(
+        "--port",
+        type=int,
+        default=8475,
+        metavar="N",
+        help="port, or the next one that is free; 0: any free one (default: 8475)",
+    )
+    add("--no-browser", action="store_true", help="only print the address (default: open it in the browser)")
+    add("--race", metavar="DIR", help="show the report of the race in DIR (default: the lab)")
+    _add_language(add)
+    lab.set_defaults(run=_lab)
+
+
+def _add_handout(commands: Any) -> None:
+    handout = commands.add_parser(
+        "handout",
+        help="write the lab as one HTML file that works from a USB stick",
+        description="Write the whole lab as one HTML file. It needs no server, no network and no installation.",
+    )
+    add = handout.add_argument
+    add("-o", "--out", default="nukarumi.html", metavar="FILE", help="the file (default: nukarumi.html)")
+    _add_language(add)
+    handout.set_defaults(run=_handout)
+
+
+def _add_language(add: Any) -> None:
+    add(
+        "--lang",
+        choices=("both", "en", "ja"),
+        default="both",
+        help="language of the page (default: both, as the reader's browser prefers)",
+    )
+
+
 def _run(words: list[str]) -> int:
     if words[:1] == ["bench"]:
         from nukarumi.bench import main as bench  # noqa: PLC0415
@@ -184,6 +249,7 @@ def _race(chosen: argparse.Namespace) -> int:
         return _fail(str(error), 1)
     finally:
         engine.close()
+    report = None if result.folder is None else _report(result)
     if chosen.json is not None:
         text = json.dumps(result.to_dict(), ensure_ascii=False, indent=1)
         if chosen.json == "-":
@@ -196,13 +262,49 @@ def _race(chosen: argparse.Namespace) -> int:
 
     print_result(result, sys.stdout)
     _say(f"{result.seconds:.0f} s; runs, trails and result.json are in {result.folder}")
+    if report is not None:
+        _say(f"To look at it: open {report} in a browser, or nukarumi lab --race {shlex.quote(str(result.folder))}")
     if code == 130:
         _say(f"To go on: repeat the command with --resume {result.folder}")
     return code
 
 
+def _report(result: RaceResult) -> Path | None:
+    """Write report.html; a race that cannot have one is still a race, so that this only says why."""
+    from nukarumi.lab.report import write_report  # noqa: PLC0415
+
+    try:
+        return write_report(result)
+    except (BadInput, OSError) as error:
+        _fail(f"there is no report.html: {error}", 0)
+        return None
+
+
+def _lab(chosen: argparse.Namespace) -> int:
+    from nukarumi.lab.page import page  # noqa: PLC0415
+    from nukarumi.lab.server import serve  # noqa: PLC0415
+
+    if chosen.race is None:
+        text = page("lab", lang=chosen.lang)
+    else:
+        from nukarumi.lab.report import report  # noqa: PLC0415
+
+        text = page("report", lang=chosen.lang, report=report(chosen.race))
+    serve(text, host=chosen.host, port=chosen.port, browser=not chosen.no_browser, say=_say)
+    return 0
+
+
+def _handout(chosen: argparse.Namespace) -> int:
+    from nukarumi.lab.handout import write_handout  # noqa: PLC0415
+
+    path = write_handout(chosen.out, chosen.lang)
+    _say(f"{path} holds the whole lab ({path.stat().st_size / 1e6:.1f} MB); open it in any browser.")
+    return 0
+
+
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _fail(sentence: str, code: int) -> int:

@@ -16,6 +16,8 @@ interface Data {
   lang?: unknown;
   report?: unknown;
   hidden?: unknown;
+  /** What is shown where the address says nothing: an address without its `#`. */
+  state?: unknown;
 }
 
 /** The element that a notebook hands over (anywidget's model, as far as it is used). */
@@ -82,7 +84,8 @@ export function page(): void {
   home.report = data.report ?? null;
   home.langs = data.lang === 'ja' || data.lang === 'en' ? data.lang : 'both';
   const from = base(data);
-  const props = $state({ dropped: follow(location.hash, from) });
+  const opening = location.hash || (typeof data.state === 'string' ? data.state : '');
+  const props = $state({ dropped: follow(opening, from) });
   let written = location.hash;
   mount(App, { target: document.getElementById('nukarumi') as HTMLElement, props });
   watched(from, (address) => {
@@ -108,7 +111,8 @@ export function page(): void {
 /** Fills a notebook's cell. `state` of the model is the same text as a page's address without its `#`. */
 export function widget(model: Model, el: HTMLElement, css: string): () => void {
   const data: Data = { mode: 'widget', lang: model.get('lang'), hidden: model.get('hidden') };
-  home.mode = 'widget';
+  home.report = model.get('report') ?? null;
+  home.mode = home.report === null ? 'widget' : 'report';
   home.langs = data.lang === 'ja' || data.lang === 'en' ? data.lang : 'both';
   const from = base(data);
   const shadow = el.shadowRoot ?? el.attachShadow({ mode: 'open' });
@@ -119,6 +123,8 @@ export function widget(model: Model, el: HTMLElement, css: string): () => void {
   let written = String(model.get('state') ?? '');
   const props = $state({ dropped: follow(written, from) });
   const app = mount(App, { target, props });
+  // The same page as plain HTML, for where no widget comes to life (nukarumi/lab/widget.py); here one did.
+  document.getElementById(String(model.get('twin')))?.remove();
   const stop = watched(from, (address) => {
     written = address;
     model.set('state', address);

@@ -124,7 +124,5 @@ def _assignment(line: Line, spelled: dict[str, str]) -> str:
             return f"{target} += {_text(more, spelled)}"
         case ast.BinOp(left, ast.Sub(), more) if same(left):
             return f"{target} -= {_text(more, spelled)}"
-        case ast.BinOp(ast.BinOp(left, ast.Add(), first), ast.Sub(), second) if same(left):
-            return f"{target} += {_text(ast.BinOp(first, ast.Sub(), second), spelled)}"
     place = f"{target}[...]" if line.target == "w" else target
     return f"{place} = {_text(line.value, spelled)}"

@@ -81,6 +81,7 @@ class _Context:
     skeleton: list[str] = field(default_factory=list)
     claims: list[str] = field(default_factory=list)
     sliders: list[tuple[Node, str, int, int]] = field(default_factory=list)
+    predictions: list[tuple[str, int]] = field(default_factory=list)
     seen: int = 0
 
     def refuse(self, line: int, rule: str, received: object, cure: str) -> BadInput:
@@ -435,8 +436,7 @@ def _end(rows: list[str], k: int, at: int, context: _Context) -> int:
 def _predict(rest: str, rows: list[str], line: int, context: _Context) -> Node:
     """``::: predict PICTURE CLAIM``: the question, options ``- [word] text``, ``---``, the reveal."""
     picture, _, claim = rest.partition(" ")
-    if picture not in context.pictures:
-        raise context.refuse(line, "predict names a picture above it", repr(picture), "name one")
+    context.predictions.append((picture, line))
     options: list[Node] = []
     question: list[str] = []
     reveal: list[Node] = []
@@ -606,8 +606,11 @@ def _state(parts: dict[str, str], view: str, line: int, context: _Context) -> St
 
 
 def _bind(context: _Context) -> None:
-    """Bind each slider to the picture before it, or to the first one if it comes before all."""
+    """Bind each slider to the picture before it, or to the first one if it comes before all; look predictions up."""
     names = list(context.pictures)
+    for name, line in context.predictions:
+        if context.pictures.get(name) is None:
+            raise context.refuse(line, "predict names a live picture of the chapter", repr(name), "name one")
     for node, target, seen, line in context.sliders:
         if not names:
             raise context.refuse(line, "a slider needs a picture", target, "add one")

@@ -6,6 +6,7 @@ arrives first is walked. A wrong formula is a real mutation of the right one, an
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -129,6 +130,11 @@ def questions(chapter: int, seed: int = 0) -> list[Question]:
     given: Any = seed
     if isinstance(given, bool) or not isinstance(given, int) or given < 0:
         raise BadInput("seed must be a whole number >= 0", repr(seed), "pass such as seed=1")
+    return list(_questions(chapter, seed))
+
+
+@functools.lru_cache(maxsize=64)
+def _questions(chapter: int, seed: int) -> tuple[Question, ...]:
     made = []
     for name, maker in _MAKERS[chapter].items():
         dice = Dice(f"{chapter}/{name}/{seed}")
@@ -137,7 +143,7 @@ def questions(chapter: int, seed: int = 0) -> list[Question]:
             mixed = dice.sample(question.options, len(question.options))
             question = replace(question, options=tuple(mixed))
         made.append(question)
-    return made
+    return tuple(made)
 
 
 # Building blocks -----------------------------------------------------------------------------------------------------

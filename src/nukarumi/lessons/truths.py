@@ -603,13 +603,6 @@ def adagrad_reads_better() -> Value:
 
 
 @claim
-def review_winner() -> Value:
-    """Who errs less on the test sentences."""
-    readers = _readers()
-    return str(min(readers, key=lambda name: readers[name]["test_error"]))
-
-
-@claim
 def review_rates() -> Value:
     """Adagrad's effective rate for the rarest and for the most frequent words, and how far they are apart."""
     points = _readers()["Adagrad"]["rate_by_count"]
