@@ -208,7 +208,7 @@ export type Bench = ReturnType<typeof bench>;
 
 /** The bench of the whole page. */
 export const page: Bench = bench();
-export const { lab, world, addHiker, removeHiker, goTo, setSteps, setStart, setRotation, setTerrain, setFormula, become, shown, locked } = page;
+export const { lab, world, addHiker, removeHiker, goTo, setSteps, setStart, setRotation, setTerrain, setFormula, become, shown, locked, toggle, stepBy } = page;
 
 const KEY = Symbol('bench');
 

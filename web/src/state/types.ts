@@ -21,7 +21,7 @@ export const DIALECTS = ['book', 'torch', 'keras', 'optax'] as const;
 export const SPEEDS = [0.5, 1, 2, 5, 10, 30, 60] as const;
 export const CONTROLS = [
   'scenes', 'terrain', 'formula', 'rotation', 'noise', 'steps', 'start', 'map', 'playback',
-  'hikers', 'settings', 'tabs', 'words', 'lang', 'theme', 'export',
+  'hikers', 'settings', 'tabs', 'words', 'lang', 'theme', 'export', 'chapters', 'teacher', 'present', 'quiz',
 ] as const;
 
 /** The most there may be of each. */
