@@ -198,3 +198,18 @@ def test_states_are_what_the_lab_can_read():
             assert set(written) <= parts
             assert state.steps <= int(most["steps"])
             assert len(state.hikers) <= int(most["hikers"])
+
+
+def test_views_that_walk_the_chosen_hiker_have_it_chosen():
+    """`whatif` takes the mistake, and both `whatif` and `dialects` the settings, from the chosen hiker alone."""
+    for name, texts in CHAPTERS.items():
+        for picture in of(name, "en", "picture"):
+            if picture["view"] not in ("whatif", "dialects"):
+                continue
+            state = texts["en"].pictures[picture["name"]]
+            chosen = int(dict(state.more)["chosen"])
+            if picture["view"] == "whatif":
+                assert state.hikers[chosen].mistake is not None
+            for slider in of(name, "en", "slider"):
+                if slider["picture"] == picture["name"]:
+                    assert slider["hiker"] in (None, chosen), (name, slider)

@@ -1,4 +1,4 @@
-"""Each claim is computed, is what the prose implies, and fails when it is not true; the eight truths in their true form."""
+"""Each claim is computed, is what the prose implies, and fails where it is not true; the eight truths, told whole."""
 
 import json
 import math

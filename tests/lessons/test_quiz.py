@@ -11,7 +11,6 @@ from nukarumi.lab.generate import OPTIMIZERS, variants
 from nukarumi.lab.walks import walk as lab_walk
 from nukarumi.lessons import quiz
 from nukarumi.lessons.quiz import questions
-from nukarumi.lessons.render import as_text
 from nukarumi.lessons.truths import NEAR
 from nukarumi.lessons.walks import read_state
 from nukarumi.problems.terrains import terrain
@@ -26,6 +25,17 @@ def some(wanted):
     chosen = [pair for pair in ALL if wanted(pair[0])]
     names = [f"{question.id}-{seed}" for question, seed in chosen]
     return pytest.mark.parametrize(("question", "seed"), chosen, ids=names)
+
+
+def as_text(nodes):
+    """Inline nodes as plain text; a formula is its Python line."""
+    out = []
+    for node in nodes:
+        if "content" in node:
+            out.append(as_text(node["content"]))
+        else:
+            out.append(node["line"]["python"] if node["type"] == "formula" else node.get("text", "\n"))
+    return "".join(out)
 
 
 def numbers(question):

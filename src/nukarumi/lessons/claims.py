@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from nukarumi._errors import BadInput
 
-__all__ = ["Value", "claim", "names", "sentence", "told", "value"]
+__all__ = ["Value", "claim", "names", "told", "value"]
 
 Single: TypeAlias = float | int | str | bool
 Value: TypeAlias = Single | Mapping[str, Single]
@@ -43,12 +43,6 @@ def _known() -> dict[str, Callable[[], Value]]:
 def names() -> list[str]:
     """Every claim that can be made."""
     return sorted(_known())
-
-
-def sentence(name: str) -> str:
-    """What a claim says, in the words of its docstring."""
-    value(name)
-    return (_known()[name.partition(".")[0]].__doc__ or "").strip().splitlines()[0]
 
 
 def value(name: str) -> Any:

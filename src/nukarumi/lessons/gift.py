@@ -42,8 +42,8 @@ def gift(questions: Iterable[Question], lang: str, category: str = "nukarumi") -
     Examples
     --------
     >>> from nukarumi.lessons.quiz import questions
-    >>> print(gift(questions(1)[1:2], "en").splitlines()[2][:52])
-    ::01/stride::[html]SGD with <code>lr</code> \\= 0.05 s
+    >>> gift(questions(1)[1:2], "en").splitlines()[2][:43]
+    '::01/stride::[html]SGD with <code>lr</code>'
     """
     out = [f"$CATEGORY: {category}", ""]
     for question in questions:

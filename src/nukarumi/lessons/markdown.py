@@ -135,9 +135,7 @@ def _inline(tokens: list[Token], line: int, context: _Context) -> list[Node]:
                     here.append({"type": "text", "text": token.content})
             case "softbreak":
                 line += 1
-                # Japanese is written without spaces between lines.
-                if context.lang == "en":
-                    here.append({"type": "text", "text": " "})
+                here.append({"type": "soft"})
             case "hardbreak":
                 line += 1
                 here.append({"type": "break"})
@@ -156,18 +154,43 @@ def _inline(tokens: list[Token], line: int, context: _Context) -> list[Node]:
                 here.append(_MAKERS[mark.removeprefix("mark_")](token.meta["groups"], line, context))
             case other:
                 raise context.refuse(line, "a chapter has text, emphasis, code and links", other, "leave it out")
-    return _joined(out)
+    return _joined(out, context.lang)
 
 
-def _joined(nodes: list[Node]) -> list[Node]:
-    """Neighbouring texts made one."""
+def _joined(nodes: list[Node], lang: str) -> list[Node]:
+    """Neighbouring texts made one; a line's end is a space, in Japanese only between a letter and a word of it."""
     out: list[Node] = []
-    for node in nodes:
-        if node["type"] == "text" and out and out[-1]["type"] == "text":
-            out[-1]["text"] += node["text"]
+    for k, node in enumerate(nodes):
+        if "content" in node:
+            node["content"] = _joined(node["content"], lang)
+        kind, text = node["type"], node.get("text", "")
+        if kind == "soft":
+            before, after = _edge(nodes[k - 1], -1), _edge(nodes[k + 1], 0)
+            spaced = lang == "en" or {_script(before), _script(after)} == {"letter", "word"}
+            kind, text = "text", " " if spaced else ""
+        if kind == "text" and out and out[-1]["type"] == "text":
+            out[-1]["text"] += text
+        elif kind == "text":
+            out.append({"type": "text", "text": text})
         else:
             out.append(node)
-    return out
+    return [node for node in out if node["type"] != "text" or node["text"]]
+
+
+def _edge(node: Node, place: int) -> str:
+    """The first or the last letter of what a node shows."""
+    if "content" in node:
+        return _edge(node["content"][place], place) if node["content"] else ""
+    if node["type"] in ("text", "claim"):
+        return str(node["text"][place:][:1]) if node["text"] else ""
+    return "x"
+
+
+def _script(letter: str) -> str:
+    """``"word"``: kana or kanji; ``"letter"``: Latin letters, digits and signs; else punctuation."""
+    if re.match(r"[ぁ-んァ-ヶー一-龥々]", letter):
+        return "word"
+    return "letter" if (letter.isascii() and letter.strip()) or letter in ("−", "√", "ε") else ""
 
 
 def _prove(text: str, line: int, context: _Context) -> None:
@@ -196,7 +219,7 @@ def _claim(groups: tuple[str | None, ...], line: int, context: _Context) -> Node
             if found is not True:
                 raise BadInput("words may only stand for a truth", f"{name} = {found!r}", "mend the words or the claim")
             _prove(words, line, context)
-            text = words
+            text = (" " if context.lang == "en" else "").join(row.strip() for row in words.splitlines())
         else:
             if isinstance(found, bool):
                 raise BadInput("a truth needs words", name, f"write {{{{{name}|the words}}}}")

@@ -391,7 +391,7 @@ def _h_after(dice: Dice) -> Question:
     return _number(
         _both(
             f"A foot feels the slopes {told}, one after the other. What is h now?",
-            f"ある足が、傾き {told} を順に感じました。h はいくつですか。",
+            f"ある足が、傾き {told.replace(', ', '、')} を順に感じました。h はいくつですか。",
         ),
         float(optimizer.h["w"][0]),
         _both("Square each and add them up.", "それぞれ二乗して、足します。"),
@@ -548,7 +548,7 @@ def _rms_h(dice: Dice) -> Question:
         _both(
             f"RMSprop with `decay_rate` = {_n(keep)}, h begins at zero. The slopes are {told}. What is h after them?",
             f"`decay_rate` = {_n(keep)} の RMSprop で、h は零から始まります。"
-            f"傾きは {told} でした。h はいくつになりましたか。",
+            f"傾きは {told.replace(', ', '、')} でした。h はいくつになりましたか。",
         ),
         float(optimizer.h["w"][0]),
         _both(

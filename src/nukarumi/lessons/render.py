@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from nukarumi._errors import BadInput
 
-__all__ = ["as_html", "as_text"]
+__all__ = ["as_html"]
 
 
 def as_html(nodes: list[dict[str, Any]], formulas: Literal["mathml", "latex"] = "mathml") -> str:
@@ -19,7 +19,7 @@ def as_html(nodes: list[dict[str, Any]], formulas: Literal["mathml", "latex"] = 
     >>> as_html(inline("Is `h < 0` *ever*?", "en"))
     'Is <code>h &lt; 0</code> <em>ever</em>?'
     >>> as_html(inline("{formula SGD:1}", "en"), "latex")
-    '\\(w \\leftarrow w - \\mathrm{lr} \\, g\\)'
+    '\\(w \\leftarrow w - \\mathrm{lr}\\, g\\)'
     """
     return "".join(_html(node, formulas) for node in nodes)
 
@@ -46,25 +46,3 @@ def _html(node: dict[str, Any], formulas: Literal["mathml", "latex"]) -> str:  #
             return f"<math>{node['line']['mathml']}</math>"
         case other:
             raise BadInput("this part of a lesson cannot be printed", other, "leave it out of questions")
-
-
-def as_text(nodes: list[dict[str, Any]]) -> str:
-    """Inline nodes as plain text; a formula is its Python line.
-
-    Examples
-    --------
-    >>> from nukarumi.lessons.markdown import inline
-    >>> as_text(inline("See {formula SGD:1}, *then* go.", "en"))
-    'See w = w - lr * g, then go.'
-    """
-    out = []
-    for node in nodes:
-        if node["type"] in ("emphasis", "strong", "link"):
-            out.append(as_text(node["content"]))
-        elif node["type"] == "formula":
-            out.append(node["line"]["python"])
-        elif node["type"] == "slider":
-            out.append(f"{node['value']:g}")
-        else:
-            out.append(node.get("text", "\n"))
-    return "".join(out)

@@ -23,7 +23,7 @@ SCENES: dict[str, str] = {
     "turned": "terrain=bowl&turn=45&start=-6.364,-3.536&steps=60&t=0&hikers=SGD,lr:0.95;Adagrad,lr:1.5&chosen=1",
     "straight": "terrain=bowl&start=-7,2&steps=60&t=60&hikers=SGD,lr:0.95;Adagrad,lr:1.5&chosen=1",
     # 6: the airbag
-    "airbag": "terrain=bowl&start=-7,0&steps=40&t=0&hikers=Adagrad,lr:1.5;Adagrad,lr:1.5,eps:0&chosen=1",
+    "airbag": "terrain=bowl&start=-7,0&steps=40&t=0&hikers=Adagrad,lr:1.5;Adagrad,lr:1.5,!no_eps&chosen=1",
     # 7: the code
     "code": "terrain=bowl&start=-7,2&steps=10&t=0&hikers=Adagrad,lr:1.5",
     # 8: the rare word
@@ -37,16 +37,17 @@ SCENES: dict[str, str] = {
     # 10: forgetting
     "forget": "terrain=cliff&start=-2,2&steps=800&t=0"
     "&hikers=Adagrad,lr:0.5;RMSprop,lr:0.05,decay_rate:0.9&chosen=1&speed=60",
-    "restless": "terrain=bowl&start=-7,2&steps=200&t=0&hikers=Adagrad,lr:1.5;RMSprop,lr:0.3,decay_rate:0.9&chosen=1",
+    "restless": "terrain=bowl&start=-7,2&steps=200&t=0"
+    "&hikers=Adagrad,lr:1.5;RMSprop,lr:0.3,decay_rate:0.9&chosen=1&curve=loss&logy=1",
     # 11: rolling on
     "roll": "terrain=bowl&start=-7,2&steps=120&t=0&hikers=SGD,lr:0.1;Momentum,lr:0.1&chosen=1",
     "banana": "terrain=rosenbrock&start=-1.2,1&steps=400&t=400"
     "&hikers=SGD,lr:0.001;Momentum,lr:0.001;Nesterov,lr:0.001&chosen=1&speed=30",
     "frictionless": "terrain=bowl&start=-7,2&steps=120&t=0"
-    "&hikers=Momentum,lr:0.1;Momentum,lr:0.1,!no_friction&chosen=0",
+    "&hikers=Momentum,lr:0.1;Momentum,lr:0.1,!no_friction&chosen=1",
     # 12: both
     "both": "terrain=bowl&start=-7,2&steps=120&t=0&hikers=Momentum,lr:0.1;RMSprop,lr:0.3;Adam,lr:0.3&chosen=2",
-    "correction": "terrain=bowl&start=-7,2&steps=40&t=5&hikers=Adam,lr:0.3;Adam,lr:0.3,!no_correction&chosen=0",
+    "correction": "terrain=bowl&start=-7,2&steps=40&t=5&hikers=Adam,lr:0.3;Adam,lr:0.3,!no_correction&chosen=1",
     # 13: which shoe
     "rosenbrock": "terrain=rosenbrock&start=-1.2,1&steps=400&t=0&hikers=SGD,lr:0.001;Momentum,lr:0.001;"
     "Adagrad,lr:0.5;RMSprop,lr:0.05;Adam,lr:0.05&chosen=1&speed=60",
@@ -64,6 +65,6 @@ def scene(name: str) -> State:
     Examples
     --------
     >>> scene("small").start
-    (-3.0, 1.0)
+    (-3.0, 1.5)
     """
     return read_state(SCENES[name])

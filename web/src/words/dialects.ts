@@ -12,7 +12,6 @@ export const dialects = both({
     map: 'Four paths on the map',
     legend: 'Libraries',
     names: { book: 'the book', torch: 'PyTorch', keras: 'Keras', optax: 'optax' },
-    python: 'In Python',
     formula: 'Rule',
     settings: 'Settings',
     eps: 'eps sits',
@@ -35,7 +34,6 @@ export const dialects = both({
     difference: 'distance to the book',
     equal: '0: the same to the last bit',
     differs: 'differs from the book',
-    summary: (t: string) => `After ${t} steps`,
     allEqual: (optimizer: string) => `With these settings all four ${optimizer} walk alike, to the last bit.`,
     spread: (least: string, most: string, t: string) =>
       `The same name, different walks: after ${t} steps they stand between ${least} and ${most} away from the book.`,
@@ -51,7 +49,6 @@ export const dialects = both({
     map: '地図の上の4つの道',
     legend: 'ライブラリ',
     names: { book: '本', torch: 'PyTorch', keras: 'Keras', optax: 'optax' },
-    python: 'Python では',
     formula: '規則',
     settings: '設定',
     eps: 'eps の位置',
@@ -74,7 +71,6 @@ export const dialects = both({
     difference: '本との距離',
     equal: '0（最後の1ビットまで同じ）',
     differs: '本と違う行',
-    summary: (t: string) => `${t} 歩後`,
     allEqual: (optimizer: string) => `この設定では、4つの ${optimizer} は最後の1ビットまで同じ歩き方をします。`,
     spread: (least: string, most: string, t: string) =>
       `名前は同じでも歩き方は違います。${t} 歩後には、本から ${least}〜${most} 離れた場所にいます。`,

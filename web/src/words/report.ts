@@ -13,7 +13,6 @@ export const report = both({
     fastest: (name: string, steps: string, target: string) =>
       `${name} is the first at a training loss of ${target}, after ${steps} steps.`,
     within: 'Differences smaller than the ± behind them may be chance.',
-    contents: 'On this page',
     optimizers: 'Optimizers',
     pick: 'Point at an optimizer to find it in every chart; choose one to look inside.',
 
@@ -44,7 +43,6 @@ export const report = both({
     step: 'step',
     stepOf: (step: string) => `step ${step}`,
     running: 'running mean',
-    all: 'all',
     lossSummary: (name: string, first: string, last: string) => `${name} from ${first} to ${last}`,
 
     rates: 'Learning rates',
@@ -72,7 +70,6 @@ export const report = both({
     noTrail: 'No trail was kept of this optimizer.',
     insideSummary: (what: string, first: string, last: string) => `${what}: from ${first} to ${last}`,
     median: 'median',
-    quantile: (q: string) => `quantile ${q}`,
 
     endings: 'How each walk ended',
     endingsLead: 'Read from the trail of each judged run alone.',
@@ -127,7 +124,6 @@ export const report = both({
     fastest: (name: string, steps: string, target: string) =>
       `訓練損失 ${target} に最初に届いたのは ${name} で、${steps} ステップでした。`,
     within: '± より小さい差は、偶然かもしれません。',
-    contents: 'このページの内容',
     optimizers: 'オプティマイザ',
     pick: 'オプティマイザを指すと全ての図で目立ちます。選ぶと中身が見られます。',
 
@@ -158,7 +154,6 @@ export const report = both({
     step: 'ステップ',
     stepOf: (step: string) => `${step} ステップ`,
     running: '移動平均',
-    all: '全て',
     lossSummary: (name: string, first: string, last: string) => `${name} は ${first} から ${last} へ`,
 
     rates: '学習率',
@@ -186,7 +181,6 @@ export const report = both({
     noTrail: 'このオプティマイザの歩みの記録はありません。',
     insideSummary: (what: string, first: string, last: string) => `${what}：${first} から ${last} へ`,
     median: '中央値',
-    quantile: (q: string) => `分位点 ${q}`,
 
     endings: 'それぞれの歩みの終わり方',
     endingsLead: '判定した実行それぞれの歩みの記録だけから読み取っています。',

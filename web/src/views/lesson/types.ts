@@ -8,7 +8,7 @@ import type { Lang } from '../../state/types';
 export interface Lessons {
   /** The library's version. */
   version: string;
-  /** In order; both languages hold the same pictures, claims and blocks of the same kinds in the same order. */
+  /** In order; both languages hold the same pictures, formulas, pairs, questions, notes and sliders in the same order. */
   chapters: Chapter[];
   glossary: Term[];
 }
@@ -159,7 +159,7 @@ export interface Predict {
   options: { content: Inline[]; right: boolean }[];
   /** Shown after the answer was chosen. */
   reveal: Block[];
-  /** The picture that shows it: its name in this chapter. After the answer it plays from 0 to the end. */
+  /** The picture that shows it: its name in this chapter, before or after. After the answer it plays from 0 to the end. */
   picture: string;
 }
 
