@@ -193,8 +193,8 @@ export function bench(first: LabState = defaults(), { embedded = false } = {}) {
     goTo(t);
   }
 
-  /** What views remember while they are not on the screen. */
-  const kept = $state({ mistake: '' });
+  /** What views remember while they are not on the screen, and whether the map may show the way that is still to come. */
+  const kept = $state({ mistake: '', ahead: true });
 
   return {
     lab, world, kept,

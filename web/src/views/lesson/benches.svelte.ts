@@ -63,7 +63,11 @@ export function makePlaces(text: ChapterText): Places {
     const place: Place = $state({ picture: block, bench: null as unknown as Bench, veiled: asked.has(block.name), play: null });
     all.push(place);
   }
-  for (const place of all) place.bench = follower(place.picture.state);
+  for (const place of all) {
+    place.bench = follower(place.picture.state);
+    // A picture that is asked about keeps the way ahead to itself until the answer is given.
+    place.bench.kept.ahead = !asked.has(place.picture.name);
+  }
   const made = { all, of: (name: string) => all.find((each) => each.picture.name === name) };
   setContext(KEY, made);
   return made;

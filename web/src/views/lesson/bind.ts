@@ -24,17 +24,18 @@ export function valueOf({ target, hiker }: Slider, { lab }: Bench): number {
 }
 
 /** Gives the picture a value, held within the slider's bounds; true if it knows what that means. */
-export function setValue(slider: Slider, { lab, goTo, setRotation, setStart, setSteps }: Bench, wanted: number): boolean {
+export function setValue(slider: Slider, { lab, goTo, setRotation, setSteps }: Bench, wanted: number): boolean {
   if (!Number.isFinite(wanted)) return false;
   const value = held(wanted, slider);
   const { target, hiker } = slider;
   if (hiker !== null) return lab.hikers[hiker] ? setSetting(lab.hikers[hiker], target, value) : false;
   switch (target) {
     case 'start.x':
-      setStart(value, lab.start[1]);
+      // Not rounded to what a map can show, as a hand's places are: a start of 0.0001 is meant.
+      lab.start = [value, lab.start[1]];
       return true;
     case 'start.y':
-      setStart(lab.start[0], value);
+      lab.start = [lab.start[0], value];
       return true;
     case 'noise':
       lab.noise = value;
@@ -79,10 +80,10 @@ export function keyed(from: number, steps: number, range: Range): number {
   return rough(from + (steps * (max - min)) / 100, range);
 }
 
-/** A value with digits that suit the range: two for a logarithmic one, hundredths of an even one. */
+/** A value with digits that suit the range: three for a logarithmic one, hundredths of an even one. */
 function rough(value: number, range: Range): number {
   const { min, max, scale } = range;
-  if (scale === 'log') return held(Number(value.toPrecision(2)), range);
+  if (scale === 'log') return held(Number(value.toPrecision(3)), range);
   const digits = Math.max(0, 2 - Math.floor(Math.log10(max - min)));
   return held(Number(value.toFixed(digits)), range);
 }
