@@ -53,14 +53,19 @@ export function places(): Places {
   return getContext<Places>(KEY);
 }
 
-/** The pictures of a chapter; those that answer a question asked before them are veiled. */
+/** These show a whole walk at once: they would answer a question about it even at the first step. */
+const TELLING: readonly string[] = ['whatif', 'dialects', 'curves'];
+
+/** The pictures of a chapter; those that answer a question are veiled until an answer is given. */
 export function makePlaces(text: ChapterText): Places {
   const all: Place[] = [];
-  const asked = new Set<string>();
-  for (const block of within(text.blocks)) {
-    if (block.type === 'predict') asked.add(block.picture);
+  const blocks = [...within(text.blocks)];
+  const asked = new Set(blocks.filter((block) => block.type === 'predict').map((block) => block.picture));
+  const before = new Set<string>();
+  for (const block of blocks) {
+    if (block.type === 'predict') before.add(block.picture);
     if (block.type !== 'picture') continue;
-    const place: Place = $state({ picture: block, bench: null as unknown as Bench, veiled: asked.has(block.name), play: null });
+    const place: Place = $state({ picture: block, bench: null as unknown as Bench, veiled: before.has(block.name) || (asked.has(block.name) && TELLING.includes(block.view)), play: null });
     all.push(place);
   }
   for (const place of all) {
