@@ -74,7 +74,9 @@ def test_a_changed_source_makes_it_again(hook, house, source):
     assert build(hook, house) == BUILD
 
 
-@pytest.mark.parametrize("other", ["src/nukarumi/cli.py", "web/src/generated/generated.js", "web/node_modules/a/b.js"])
+@pytest.mark.parametrize(
+    "other", ["src/nukarumi/cli.py", "web/README.md", "web/src/generated/generated.js", "web/node_modules/a/b.js"]
+)
 def test_other_files_do_not(hook, house, other):
     build(hook, house)
     (house / other).parent.mkdir(parents=True, exist_ok=True)

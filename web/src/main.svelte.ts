@@ -6,6 +6,7 @@ import { become, home, known, lab, world } from './state/lab.svelte';
 import { defaults } from './state/defaults';
 import { CONTROLS, type Control, type LabState, type Lang } from './state/types';
 import { read, write } from './state/url';
+import { chapterOf } from './views/lesson/lessons';
 import { enter } from './views/class/room.svelte';
 import { common } from './words/common';
 import { say } from './words/say.svelte';
@@ -93,22 +94,30 @@ export function page(): void {
   const props = $state({ dropped: follow(opening, from) });
   let written = location.hash;
   mount(App, { target: document.getElementById('nukarumi') as HTMLElement, props });
+  let lesson = lab.lesson;
   // A learner's page shows what it is told; its address stays the one that was scanned.
   if (home.mode !== 'class' || home.role !== 'learner') watched(from, (address) => {
     written = `#${address}`;
+    // Another chapter, or the lab, is another page to the reader: the browser's Back leads to the one before.
+    const turned = lab.lesson !== lesson;
+    lesson = lab.lesson;
     try {
-      history.replaceState(null, '', address ? written : location.pathname + location.search);
+      history[turned ? 'pushState' : 'replaceState'](null, '', address ? written : location.pathname + location.search);
     } catch {
       // Some browsers limit how often an address may change; the next change will tell it.
     }
   });
   addEventListener('hashchange', () => {
-    if (location.hash !== written) props.dropped = follow(location.hash, from);
+    if (location.hash === written) return;
+    written = location.hash;
+    props.dropped = follow(location.hash, from);
+    lesson = lab.lesson;
   });
   $effect.root(() => {
     $effect(() => {
       document.documentElement.lang = lab.lang;
-      if (home.mode !== 'report') document.title = say(common).pageTitle;
+      const chapter = chapterOf(lab.lesson);
+      if (home.mode !== 'report') document.title = chapter ? `${chapter.number}. ${chapter.text[lab.lang].title} · nukarumi` : say(common).pageTitle;
       document.documentElement.style.colorScheme = lab.theme === 'auto' ? 'light dark' : lab.theme;
     });
   });

@@ -96,6 +96,16 @@ describe('a learner', () => {
     expect(lab.terrain).toBe('bowl');
   });
 
+  test('opens the instructor’s chapter, without the notes for the teacher', () => {
+    const wire = seated();
+    wire.says(told({}));
+    wire.says({ type: 'state', state: 'lesson=3&teacher=1&present=1&both=1' });
+    expect(lab).toMatchObject({ lesson: 3, teacher: false, present: false, both: false });
+    expect(lab.hide).toContain('teacher');
+    wire.says({ type: 'state', state: 'terrain=bowl' });
+    expect(lab.lesson).toBe(0);
+  });
+
   test('is not shown the way ahead while it is asked about it', () => {
     const wire = seated();
     wire.says(told({ follow: false, question: question(1, 'open') }));

@@ -33,8 +33,8 @@ export const room = $state({
 
 const NONE = 'none';
 /** While a page follows or its reader is asked, these are not the reader's to change. */
-const HIDDEN: Control[] = ['scenes', 'formula', 'rotation', 'noise', 'steps', 'tabs', 'export'];
-const LOCKED: Control[] = ['terrain', 'start', 'map', 'playback', 'hikers', 'settings'];
+const HIDDEN: Control[] = ['scenes', 'formula', 'rotation', 'noise', 'steps', 'tabs', 'export', 'teacher'];
+const LOCKED: Control[] = ['terrain', 'start', 'map', 'playback', 'hikers', 'settings', 'chapters'];
 
 let link: Link | null = null;
 let followed = '';
@@ -183,7 +183,7 @@ function refused(why: string): void {
 /** Hides and locks what a learner cannot decide while following or asked; gives it back afterwards. */
 function bind(): void {
   const bound = room.follow || room.question?.phase === 'open';
-  lab.hide = bound ? [...HIDDEN] : [];
+  lab.hide = bound ? [...HIDDEN] : ['teacher'];
   lab.lock = bound ? [...LOCKED] : [];
   if (room.follow && followed) show(followed);
 }
@@ -191,8 +191,9 @@ function bind(): void {
 /** Shows a state that was told, as far as this page understands it; language, wording and colours stay the reader's own. */
 function show(address: string): void {
   const { state } = read(address, known);
-  const { lang, words, theme, hide, lock } = lab;
-  const next = { ...state, lang, words, theme, hide: [...hide], lock: [...lock], playing: false };
+  const { lang, words, theme, both, present, hide, lock } = lab;
+  // The notes for the teacher stay on the teacher's page.
+  const next = { ...state, lang, words, theme, both, present, teacher: false, hide: [...hide], lock: [...lock], playing: false };
   const same = (Object.keys(next) as (keyof typeof next)[]).every(
     (key) => key === 't' || JSON.stringify(next[key]) === JSON.stringify(lab[key]),
   );
@@ -207,7 +208,7 @@ let told = '';
 let wait: ReturnType<typeof setTimeout> | undefined;
 
 /** The state that the class follows. */
-export const address = (): string => write({ ...lab, hide: [], lock: [] }, known);
+export const address = (): string => write({ ...lab, teacher: false, hide: [], lock: [] }, known);
 
 /** Tells the class the present state: at once, and then at most ten times a second. */
 export function tellSoon(next: string): void {
@@ -227,7 +228,8 @@ function tell(): void {
 
 /** Asks which hiker arrives first, from the beginning of the present walk. */
 export function ask(): void {
-  lab.playing = false;
+  // The question is about the lab's walk, so everybody looks at the lab.
+  Object.assign(lab, { playing: false, lesson: 0 });
   goTo(0);
   kept.ahead = false;
   const options = namesOf(lab.hikers, lab.lang, lab.words).map((name) => name.slice(0, 80));
@@ -239,8 +241,8 @@ export function reveal(): void {
   link?.say({ type: 'reveal' });
   if (room.question) {
     const { state } = read(room.question.state, known);
-    const { lang, words, theme, hide, lock } = lab;
-    become({ ...state, lang, words, theme, hide: [...hide], lock: [...lock], t: 0, playing: true });
+    const { lang, words, theme, both, present, teacher, hide, lock } = lab;
+    become({ ...state, lang, words, theme, both, present, teacher, hide: [...hide], lock: [...lock], t: 0, playing: true });
   }
 }
 
