@@ -33,7 +33,13 @@ SOURCES = (
     "src/nukarumi/lab/walks.py",
     "src/nukarumi/lessons/**/*",
 )
-LEFT_OUT = ("src/nukarumi/cli.py", "web/README.md", "web/node.py", "web/src/generated/", "src/nukarumi/lessons/__pycache__/")
+LEFT_OUT = (
+    "src/nukarumi/cli.py",
+    "web/README.md",
+    "web/node.py",
+    "web/src/generated/",
+    "src/nukarumi/lessons/__pycache__/",
+)
 
 
 class PageHook(BuildHookInterface[Any]):
