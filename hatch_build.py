@@ -19,8 +19,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 OUTPUTS = ("lab.html", "widget.js")
 STATIC = Path("src", "nukarumi", "lab", "static")
-# What the page is made of. The Python sources are those that nukarumi.lab.generate reads: the rules, their translation,
-# the optimizers' settings and conventions, the terrains.
+# What the page is made of. The Python sources are those that nukarumi.lab.generate and nukarumi.lessons.build read: the
+# rules, their translation, the optimizers' settings and conventions, the terrains, the chapters and what proves them.
 SOURCES = (
     "web/*.*",
     "web/src/**/*",
@@ -31,8 +31,15 @@ SOURCES = (
     "src/nukarumi/problems/terrains.py",
     "src/nukarumi/lab/generate.py",
     "src/nukarumi/lab/walks.py",
+    "src/nukarumi/lessons/**/*",
 )
-LEFT_OUT = ("src/nukarumi/cli.py", "web/README.md", "web/node.py", "web/src/generated/")
+LEFT_OUT = (
+    "src/nukarumi/cli.py",
+    "web/README.md",
+    "web/node.py",
+    "web/src/generated/",
+    "src/nukarumi/lessons/__pycache__/",
+)
 
 
 class PageHook(BuildHookInterface[Any]):

@@ -41,6 +41,7 @@ examples:
   nukarumi lab                                       open the lab in the browser
   nukarumi lab --race races/mine                     open the report of a race
   nukarumi lab --host 0.0.0.0 --no-browser           show it to the whole classroom
+  nukarumi lab --class                               lead a class: learners answer on their phones
 """
 
 OWN_WORDS = {
@@ -177,9 +178,9 @@ def _add_lab(commands: Any) -> None:
     add = lab.add_argument
     add(
         "--host",
-        default="127.0.0.1",
         metavar="ADDRESS",
-        help="address to answer on; 0.0.0.0: for every machine that reaches it (default: 127.0.0.1, this one alone)",
+        help="address to answer on; 0.0.0.0: for every machine that reaches it "
+        "(default: 127.0.0.1, this one alone; with --class 0.0.0.0, since learners come from other machines)",
     )
     add(
         "--port",
@@ -189,7 +190,17 @@ def _add_lab(commands: Any) -> None:
         help="port, or the next one that is free; 0: any free one (default: 8475)",
     )
     add("--no-browser", action="store_true", help="only print the address (default: open it in the browser)")
-    add("--race", metavar="DIR", help="show the report of the race in DIR (default: the lab)")
+    shows = lab.add_mutually_exclusive_group()
+    shows.add_argument("--race", metavar="DIR", help="show the report of the race in DIR (default: the lab)")
+    shows.add_argument(
+        "--class",
+        dest="classroom",
+        nargs="?",
+        const=True,
+        metavar="FILE",
+        help="lead a class: an instructor's page with a QR code, by which learners on the same network join; answers "
+        "are kept in FILE, and a class that is there goes on (default: no class; without FILE: a new one in classes/)",
+    )
     _add_language(add)
     lab.set_defaults(run=_lab)
 
@@ -293,6 +304,13 @@ def _report(result: RaceResult) -> Path | None:
 
 
 def _lab(chosen: argparse.Namespace) -> int:
+    if chosen.classroom is not None:
+        from nukarumi.lab.classroom import serve_class  # noqa: PLC0415
+
+        path = None if chosen.classroom is True else chosen.classroom
+        host = "0.0.0.0" if chosen.host is None else chosen.host
+        serve_class(path, host=host, port=chosen.port, lang=chosen.lang, browser=not chosen.no_browser, say=_say)
+        return 0
     from nukarumi.lab.page import page  # noqa: PLC0415
     from nukarumi.lab.server import serve  # noqa: PLC0415
 
@@ -302,7 +320,7 @@ def _lab(chosen: argparse.Namespace) -> int:
         from nukarumi.lab.report import report  # noqa: PLC0415
 
         text = page("report", lang=chosen.lang, report=report(chosen.race))
-    serve(text, host=chosen.host, port=chosen.port, browser=not chosen.no_browser, say=_say)
+    serve(text, host=chosen.host or "127.0.0.1", port=chosen.port, browser=not chosen.no_browser, say=_say)
     return 0
 
 

@@ -6,6 +6,8 @@ import { become, home, known, lab, world } from './state/lab.svelte';
 import { defaults } from './state/defaults';
 import { CONTROLS, type Control, type LabState, type Lang } from './state/types';
 import { read, write } from './state/url';
+import { chapterOf } from './views/lesson/lessons';
+import { enter } from './views/class/room.svelte';
 import { common } from './words/common';
 import { say } from './words/say.svelte';
 import './styles/base.css';
@@ -13,6 +15,8 @@ import './styles/base.css';
 /** What Python may put into the page's `nukarumi-data` element; everything else in it is ignored. */
 interface Data {
   mode?: unknown;
+  /** In a class: whose page it is. */
+  role?: unknown;
   lang?: unknown;
   report?: unknown;
   hidden?: unknown;
@@ -30,7 +34,7 @@ interface Model {
 }
 
 function modeOf(data: Data): (typeof home)['mode'] {
-  return (['lab', 'handout', 'report', 'widget'] as const).find((mode) => mode === data.mode) ?? 'lab';
+  return (['lab', 'handout', 'report', 'widget', 'class'] as const).find((mode) => mode === data.mode) ?? 'lab';
 }
 
 /** The state from which addresses count their differences. */
@@ -81,6 +85,8 @@ export function page(): void {
     // A page without data is a lab.
   }
   home.mode = modeOf(data);
+  home.role = data.role === 'teacher' ? 'teacher' : 'learner';
+  if (home.mode === 'class') enter();
   home.report = data.report ?? null;
   home.langs = data.lang === 'ja' || data.lang === 'en' ? data.lang : 'both';
   const from = base(data);
@@ -88,21 +94,30 @@ export function page(): void {
   const props = $state({ dropped: follow(opening, from) });
   let written = location.hash;
   mount(App, { target: document.getElementById('nukarumi') as HTMLElement, props });
-  watched(from, (address) => {
+  let lesson = lab.lesson;
+  // A learner's page shows what it is told; its address stays the one that was scanned.
+  if (home.mode !== 'class' || home.role !== 'learner') watched(from, (address) => {
     written = `#${address}`;
+    // Another chapter, or the lab, is another page to the reader: the browser's Back leads to the one before.
+    const turned = lab.lesson !== lesson;
+    lesson = lab.lesson;
     try {
-      history.replaceState(null, '', address ? written : location.pathname + location.search);
+      history[turned ? 'pushState' : 'replaceState'](null, '', address ? written : location.pathname + location.search);
     } catch {
       // Some browsers limit how often an address may change; the next change will tell it.
     }
   });
   addEventListener('hashchange', () => {
-    if (location.hash !== written) props.dropped = follow(location.hash, from);
+    if (location.hash === written) return;
+    written = location.hash;
+    props.dropped = follow(location.hash, from);
+    lesson = lab.lesson;
   });
   $effect.root(() => {
     $effect(() => {
       document.documentElement.lang = lab.lang;
-      if (home.mode !== 'report') document.title = say(common).pageTitle;
+      const chapter = chapterOf(lab.lesson);
+      if (home.mode !== 'report') document.title = chapter ? `${chapter.number}. ${chapter.text[lab.lang].title} · nukarumi` : say(common).pageTitle;
       document.documentElement.style.colorScheme = lab.theme === 'auto' ? 'light dark' : lab.theme;
     });
   });

@@ -19,7 +19,8 @@ from nukarumi._errors import BadInput
 
 __all__ = ["LANGUAGES", "Mode", "built", "page", "policy"]
 
-Mode: TypeAlias = Literal["lab", "handout", "report", "widget"]
+Mode: TypeAlias = Literal["lab", "handout", "report", "widget", "class"]
+Role: TypeAlias = Literal["teacher", "learner"]
 
 LANGUAGES = ("both", "en", "ja")
 """``both``: the page follows the reader's browser and lets it be changed."""
@@ -30,7 +31,14 @@ SCRIPT = re.compile(r"<script(?P<about>[^>]*)>(?P<text>.*?)</script>", re.DOTALL
 STYLE = re.compile(r"<style[^>]*>(?P<text>.*?)</style>", re.DOTALL | re.IGNORECASE)
 
 
-def page(mode: Mode, *, lang: str = "both", report: Mapping[str, Any] | None = None, state: str = "") -> str:
+def page(
+    mode: Mode,
+    *,
+    lang: str = "both",
+    report: Mapping[str, Any] | None = None,
+    state: str = "",
+    role: Role | None = None,
+) -> str:
     """Give the whole page for one of its homes.
 
     Parameters
@@ -43,6 +51,8 @@ def page(mode: Mode, *, lang: str = "both", report: Mapping[str, Any] | None = N
         For the mode ``report``: what `nukarumi.lab.report.report` gives.
     state
         What the lab shows at first: the part after ``#`` in the address of a lab; empty for its beginning.
+    role
+        For the mode ``class``: whose page it is. It may talk to its own server; every other page may talk to nobody.
 
     Raises
     ------
@@ -63,11 +73,13 @@ def page(mode: Mode, *, lang: str = "both", report: Mapping[str, Any] | None = N
         data["report"] = report
     if state:
         data["state"] = state
+    if role is not None:
+        data["role"] = role
     text = built("lab.html")
     if text.count(SLOT) != 1:
         raise BadInput("the lab's page must have one slot for data", f"{text.count(SLOT)} of them", _CURE)
     text = text.replace(SLOT, SLOT.replace("{}", in_script(data)))
-    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(text)}">'
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(text, talks=role is not None)}">'
     return text.replace('<meta charset="utf-8">', f'<meta charset="utf-8">\n{meta}', 1)
 
 
@@ -101,8 +113,10 @@ def in_script(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def policy(text: str) -> str:
+def policy(text: str, *, talks: bool = False) -> str:
     """Write the content security policy of a page: its own scripts and styles by their hashes, and no request at all.
+
+    A page that ``talks`` may open connections to the server that it came from, and to no other.
 
     Style attributes are allowed, because they cannot run anything and the policy lets them fetch nothing.
 
@@ -121,6 +135,7 @@ def policy(text: str) -> str:
             "style-src-attr 'unsafe-inline'",
             "img-src data: blob:",
             "font-src data:",
+            *(["connect-src 'self'"] if talks else []),
             "base-uri 'none'",
             "form-action 'none'",
         ]

@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import uvicorn
@@ -31,7 +31,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from nukarumi._errors import BadInput
 from nukarumi.lab.page import policy
 
-__all__ = ["PORT", "Guard", "app", "listen", "serve"]
+__all__ = ["PORT", "Guard", "answer", "app", "listen", "nothing", "own_names", "serve", "showing"]
 
 PORT = 8475
 TRIES = 50
@@ -59,15 +59,17 @@ class Guard:
         What answers the others.
     names
         Host names under which the server may be addressed, beside IP addresses and ``localhost``.
+    talks
+        Whether pages may open WebSockets: only those that came from this very server, as their Origin says.
     """
 
-    def __init__(self, app: ASGIApp, names: frozenset[str] = frozenset()) -> None:
-        self.app, self.names = app, names | {"localhost"}
+    def __init__(self, app: ASGIApp, names: frozenset[str] = frozenset(), talks: bool = False) -> None:
+        self.app, self.names, self.talks = app, names | {"localhost"}, talks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let the application answer."""
-        if scope["type"] != "http":  # nothing here speaks over WebSockets
-            if scope["type"] == "lifespan":
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan" or (self.talks and scope["type"] == "websocket" and self.own(scope)):
                 await self.app(scope, receive, send)
             elif scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
@@ -112,6 +114,13 @@ class Guard:
                 return _refuse(status, why)
         return None
 
+    def own(self, scope: Scope) -> bool:
+        """Whether a WebSocket is opened by a page of this server; every browser says by whose page it is."""
+        headers = Headers(scope=scope)
+        host = headers.getlist("host")
+        origin = f"{scope['scheme'].replace('ws', 'http')}://{host[0]}" if host else ""
+        return len(host) == 1 and self.known(host[0]) and headers.getlist("origin") == [origin]
+
     def known(self, host: str) -> bool:
         """Whether a Host header names this server: an IP address cannot be rebound, a foreign name could.
 
@@ -148,10 +157,35 @@ def app(text: str, names: frozenset[str] = frozenset()) -> Starlette:
     names
         Host names under which it may be addressed, beside IP addresses and ``localhost``.
     """
+    return Starlette(
+        routes=[Route("/", showing(text), methods=["GET"])],
+        middleware=[Middleware(Guard, names=names)],
+        exception_handlers={404: nothing},
+    )
+
+
+async def nothing(request: Request, error: Exception) -> Response:
+    """Answer where nothing is."""
+    return PlainTextResponse("there is only the lab, at /\n", 404, SAFE)
+
+
+def showing(text: str, *, talks: bool = False) -> Callable[[Request], Awaitable[Response]]:
+    """Make the endpoint that shows one page.
+
+    Parameters
+    ----------
+    text
+        The page.
+    talks
+        Whether the page may open connections to this server.
+    """
     plain = text.encode()
     packed = gzip.compress(plain, mtime=0)
     tags = {content: f'"{hashlib.sha256(content).hexdigest()[:32]}"' for content in (plain, packed)}
-    always = SAFE | {"Content-Security-Policy": f"{policy(text)}; frame-ancestors 'none'", "Vary": "Accept-Encoding"}
+    always = SAFE | {
+        "Content-Security-Policy": f"{policy(text, talks=talks)}; frame-ancestors 'none'",
+        "Vary": "Accept-Encoding",
+    }
 
     async def show(request: Request) -> Response:
         accepted = [part.partition(";")[0].strip() for part in request.headers.get("accept-encoding", "").split(",")]
@@ -163,14 +197,7 @@ def app(text: str, names: frozenset[str] = frozenset()) -> Starlette:
             headers["Content-Encoding"] = "gzip"
         return Response(content, headers=headers, media_type="text/html")
 
-    async def nothing(request: Request, error: Exception) -> Response:
-        return PlainTextResponse("there is only the lab, at /\n", 404, SAFE)
-
-    return Starlette(
-        routes=[Route("/", show, methods=["GET"])],
-        middleware=[Middleware(Guard, names=names)],
-        exception_handlers={404: nothing},
-    )
+    return show
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -246,14 +273,24 @@ def serve(
         say(f"The lab is at {url}   (Ctrl-C ends it)")
         if not address.is_loopback:
             say("Every machine that reaches this address can look at it. It only shows; nothing can be changed here.")
-        # Malformed requests are the sender's trouble: uvicorn would report some of them here, with a traceback.
-        settings = uvicorn.Config(
-            app(text, frozenset({host.lower(), socket.gethostname().lower()})),
-            http="h11", ws="none", lifespan="off", log_level="critical", access_log=False, server_header=False,
-            proxy_headers=False, h11_max_incomplete_event_size=2 * LONGEST_HEADERS, timeout_graceful_shutdown=1,
-        )  # fmt: skip
-        if browser:
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has closed its connections before it passes it on
-            uvicorn.Server(settings).run(sockets=[open_socket])
+        answer(app(text, own_names(host)), open_socket, url if browser else None, ws="none", lifespan="off")
     say("The lab is closed.")
+
+
+def own_names(host: str) -> frozenset[str]:
+    """Give the names under which a server on this host may be addressed: as told, and this machine's own."""
+    own = socket.gethostname().lower()
+    return frozenset({host.lower(), own, f"{own.partition('.')[0]}.local"})
+
+
+def answer(application: Starlette, open_socket: socket.socket, opens: str | None, **settings: Any) -> None:
+    """Answer on a socket until Ctrl-C, and open an address in the browser first if one is given."""
+    # Malformed requests are the sender's trouble: uvicorn would report some of them here, with a traceback.
+    config = uvicorn.Config(
+        application, http="h11", log_level="critical", access_log=False, server_header=False, proxy_headers=False,
+        h11_max_incomplete_event_size=2 * LONGEST_HEADERS, timeout_graceful_shutdown=1, **settings,
+    )  # fmt: skip
+    if opens is not None:
+        threading.Thread(target=webbrowser.open, args=(opens,), daemon=True).start()
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has closed its connections before it passes it on
+        uvicorn.Server(config).run(sockets=[open_socket])

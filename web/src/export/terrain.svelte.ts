@@ -1,5 +1,5 @@
 /** What the terrain view gives away: the map as a picture or a drawing, the walks as a table or as a Python program. */
-import { lab, world } from '../state/lab.svelte';
+import { here } from '../state/lab.svelte';
 import { pngBlob, save, saveCsv, svgText } from '../views/export';
 import { walkProgram } from './python';
 import { walksTable } from './table';
@@ -13,6 +13,7 @@ export interface Shown {
 }
 
 export function exports(shown: () => Shown): Record<'png' | 'svg' | 'csv' | 'python', () => void | Promise<void>> {
+  const { lab, world } = here();
   const name = (): string => `nukarumi-${lab.formula === null ? lab.terrain : 'formula'}`;
   return {
     png: async () => {

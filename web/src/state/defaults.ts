@@ -32,5 +32,10 @@ export function defaults(): LabState {
     theme: 'auto',
     hide: [],
     lock: [],
+    lesson: 0,
+    teacher: false,
+    both: false,
+    present: false,
+    screen: 0,
   };
 }

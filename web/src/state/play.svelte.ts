@@ -1,25 +1,8 @@
 /** The clock of the walk: while it plays, steps pass at the chosen speed; it stops at the end by itself. */
-import { goTo, lab } from './lab.svelte';
+import type { Bench } from './lab.svelte';
 
-/** Plays or pauses; at the end it begins again. */
-export function toggle(): void {
-  if (!lab.playing && lab.t >= lab.steps) lab.t = 0;
-  lab.playing = !lab.playing;
-}
-
-/** Goes so many steps from here, forwards or back, and pauses. */
-export function stepBy(steps: number): void {
-  lab.playing = false;
-  goTo(lab.t + steps);
-}
-
-export function jumpTo(t: number): void {
-  lab.playing = false;
-  goTo(t);
-}
-
-/** Runs the clock for as long as a component lives: call it once, in the shell. */
-export function clock(): void {
+/** Runs the clock for as long as a component lives: call it once for each bench. */
+export function clock({ lab, goTo }: Bench): void {
   $effect(() => {
     if (!lab.playing) return;
     let frame = 0;

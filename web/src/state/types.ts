@@ -21,11 +21,11 @@ export const DIALECTS = ['book', 'torch', 'keras', 'optax'] as const;
 export const SPEEDS = [0.5, 1, 2, 5, 10, 30, 60] as const;
 export const CONTROLS = [
   'scenes', 'terrain', 'formula', 'rotation', 'noise', 'steps', 'start', 'map', 'playback',
-  'hikers', 'settings', 'tabs', 'words', 'lang', 'theme', 'export',
+  'hikers', 'settings', 'tabs', 'words', 'lang', 'theme', 'export', 'chapters', 'teacher', 'present', 'quiz',
 ] as const;
 
 /** The most there may be of each. */
-export const MOST = { hikers: 6, steps: 4096, seed: 4294967295, noise: 100, formula: 200, place: 1e6, line: 31 } as const;
+export const MOST = { hikers: 6, steps: 4096, seed: 4294967295, noise: 100, formula: 200, place: 1e6, line: 31, lesson: 14, screen: 999 } as const;
 
 export interface LabState {
   lang: Lang;
@@ -61,4 +61,13 @@ export interface LabState {
   theme: Theme;
   hide: Control[];
   lock: Control[];
+  /** Number of the lesson's chapter that is open; 0 for the lab. */
+  lesson: number;
+  /** Whether the lesson shows what is for the teacher. */
+  teacher: boolean;
+  /** Whether the lesson shows both languages side by side. */
+  both: boolean;
+  /** Whether the lesson is presented, a screen at a time, and which screen. */
+  present: boolean;
+  screen: number;
 }

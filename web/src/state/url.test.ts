@@ -99,6 +99,11 @@ function someState(dice: Random): LabState {
     theme: dice.one(types.THEMES),
     hide: types.CONTROLS.filter(() => dice.chance(0.2)),
     lock: types.CONTROLS.filter(() => dice.chance(0.2)),
+    lesson: Math.floor(dice.real() * (MOST.lesson + 1)),
+    teacher: dice.chance(0.5),
+    both: dice.chance(0.5),
+    present: dice.chance(0.5),
+    screen: Math.floor(dice.real() * 12),
   };
 }
 

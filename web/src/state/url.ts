@@ -183,6 +183,11 @@ const PARTS: { [K in keyof Shared]: [name: string, part: Part<Shared[K]>] } = {
   theme: ['theme', oneOf(types.THEMES)],
   hide: ['hide', listOf(types.CONTROLS)],
   lock: ['lock', listOf(types.CONTROLS)],
+  lesson: ['lesson', whole(0, MOST.lesson)],
+  teacher: ['teacher', flag],
+  both: ['both', flag],
+  present: ['present', flag],
+  screen: ['screen', whole(0, MOST.screen)],
 };
 
 /** A part's characters that would mean something else in an address; all others stay readable. */

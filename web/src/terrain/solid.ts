@@ -120,12 +120,12 @@ export class Solid {
     this.draw();
   }
 
-  setWalks(walkers: readonly Walker[], t: number): void {
+  setWalks(walkers: readonly Walker[], t: number, ahead = true): void {
     dispose(this.walkers);
     for (const { walk, look, chosen } of walkers) {
       const now = Math.min(t, walk.n);
       const width = chosen ? 5 : 3.5;
-      this.addLine(walk, now, walk.n, look, 1.6, 0.5);
+      if (ahead) this.addLine(walk, now, walk.n, look, 1.6, 0.5);
       this.addLine(walk, 0, now, CASING, width + 3, 0.75);
       this.addLine(walk, 0, now, look, width, 1);
       const last = Number.isFinite(walk.x[now]) && Number.isFinite(walk.y[now]) ? now : now - 1;
