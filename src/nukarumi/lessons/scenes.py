@@ -47,7 +47,7 @@ SCENES: dict[str, str] = {
     "&hikers=Momentum,lr:0.1;Momentum,lr:0.1,!no_friction&chosen=1",
     # 12: both
     "both": "terrain=bowl&start=-7,2&steps=120&t=0&hikers=Momentum,lr:0.1;RMSprop,lr:0.3;Adam,lr:0.3&chosen=2",
-    "correction": "terrain=bowl&start=-7,2&steps=40&t=5&hikers=Adam,lr:0.3;Adam,lr:0.3,!no_correction&chosen=1",
+    "correction": "terrain=bowl&start=-7,2&steps=200&t=5&hikers=Adam,lr:0.3;Adam,lr:0.3,!no_correction&chosen=1",
     # 13: which shoe
     "rosenbrock": "terrain=rosenbrock&start=-1.2,1&steps=400&t=0&hikers=SGD,lr:0.001;Momentum,lr:0.001;"
     "Adagrad,lr:0.5;RMSprop,lr:0.05;Adam,lr:0.05&chosen=1&speed=60",

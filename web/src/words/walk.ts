@@ -187,7 +187,7 @@ export const walkWords = both({
 
     live: (name: string, t: number, x: string, y: string, height: string) => `${name}、${t} 歩目: x ${x}、y ${y}、高さ ${height}。`,
 
-    helpTitle: 'ラボの使い方',
+    helpTitle: '実験室の使い方',
     helpIntro: [
       '地図の出発点をドラッグすると、全員がその場で歩き直します。',
       '再生するか、一歩ずつ進めたり戻したりできます。選んだハイカーの中で起きていることがパネルに出ます。',

@@ -124,7 +124,7 @@ test.each([
 ])('%s in mathematics', (text, made) => expect(mathml(text)).toBe(made));
 
 describe('a number in the prose', () => {
-  const slider = (part: Partial<Slider>): Slider => ({ picture: 'p', target: 'lr', hiker: 0, value: 1, min: 0.01, max: 10, scale: 'log', ...part });
+  const slider = (part: Partial<Slider>): Slider => ({ type: 'slider', picture: 'p', target: 'lr', hiker: 0, value: 1, min: 0.01, max: 10, scale: 'log', ...part });
 
   test('is held within its bounds, and whole where it must be', () => {
     expect(held(99, slider({}))).toBe(10);
