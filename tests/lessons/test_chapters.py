@@ -58,7 +58,7 @@ def test_a_chapter_has_all_that_a_lesson_needs(name, lang):
     assert of(name, lang, "claim")
     (note,) = of(name, lang, "instructor")
     said = json.dumps(note, ensure_ascii=False)
-    for word in {"en": ("Time:", "sharp question"), "ja": ("時間：", "鋭い質問")}[lang]:
+    for word in {"en": ("Time:", "sharp question"), "ja": ('"時間"', "鋭い質問")}[lang]:
         assert word in said, word
     assert 5 <= CHAPTERS[name][lang].minutes <= 30
     size = len(prose(name, lang))

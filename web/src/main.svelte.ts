@@ -107,10 +107,12 @@ export function page(): void {
       // Some browsers limit how often an address may change; the next change will tell it.
     }
   });
-  addEventListener('hashchange', () => {
-    if (location.hash === written) return;
-    written = location.hash;
-    props.dropped = follow(location.hash, from);
+  addEventListener('hashchange', (event) => {
+    // What was asked for: the address itself may have been written again since.
+    const asked = new URL(event.newURL).hash;
+    if (asked === written) return;
+    written = asked;
+    props.dropped = follow(asked, from);
     lesson = lab.lesson;
   });
   $effect.root(() => {
