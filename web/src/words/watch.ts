@@ -29,7 +29,7 @@ export const watch = both({
       frozen_share: 'entries frozen',
       gradient_grown: 'gradient grown, times',
       first_bad_step: 'first bad step',
-      swallowed_share: 'of the step swallowed',
+      swallowed_share: 'share of the step swallowed',
       saturated_share: 'entries saturated',
       unmoved_share: 'entries never moved',
       slowest_ratio: 'slowest step / weight',
