@@ -50,7 +50,7 @@ export const watch = both({
     lossUnknown: 'The loss was not told. In your own loop: sensor.loss = loss, before optimizer.step().',
     inside: 'Layer by layer',
     insideLead:
-      'Over the steps; layers named in a finding come first. The line is the median of the weights; the shades hold the middle 50 %, the middle 80 %, and all. A gap is a 0, which has no place on a logarithmic scale, or a number that is not known.',
+      'Over the steps; layers named in a finding come first. The line is the median of the weights; the shades hold the middle 50\u00a0%, the middle 80\u00a0%, and all. A gap is a 0, which has no place on a logarithmic scale, or a number that is not known.',
     all: (count: string) => `Show all ${count} layers`,
   },
   ja: {
@@ -101,7 +101,7 @@ export const watch = both({
     lossUnknown: '損失は記録されていません。自分の学習ループでは、optimizer.step() の前に sensor.loss = loss としてください。',
     inside: '層ごとの変化',
     insideLead:
-      '診断に挙がった層を先に並べています。線は重みの中央値、帯は濃い順に中央の 50 %、80 %、全体を含みます。途切れは、対数目盛りに描けない 0 か、わからない値です。',
+      '診断に挙がった層を先に並べています。線は重みの中央値、帯は濃い順に中央の 50\u00a0%、80\u00a0%、全体を含みます。途切れは、対数目盛りに描けない 0 か、わからない値です。',
     all: (count: string) => `${count} 層すべてを表示`,
   },
 });
