@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 import textwrap
+import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
 from lab_browser import axe, watched
+from lab_running import Running
 
 from nukarumi import SGD, Adagrad, cli
 from nukarumi._errors import BadInput
@@ -173,6 +175,17 @@ def test_the_folder_gives_what_the_page_holds(seen_folder):
     assert adagrad["findings"] == json.loads((seen_folder / "findings.json").read_text())[0]["findings"]
     assert [finding["kind"] for finding in sgd["findings"]] == ["arrived"]
     assert [each["optimizer"] for each in shown["report"]["refused"]] == ["LBFGS"]
+
+
+def test_the_lab_shows_the_folder_of_a_watched_script(seen_folder):
+    running = Running("--port", "0", "--race", str(seen_folder))
+    try:
+        with urllib.request.urlopen(running.url, timeout=20) as answer:
+            text = answer.read().decode()
+    finally:
+        running.close()
+    shown = json.loads(re.search(r'id="nukarumi-data">(.*?)</script>', text)[1])
+    assert shown["report"] == data_of(seen_folder / "report.html")["report"]
 
 
 def test_the_hook_is_handed_over_and_a_page_that_cannot_be_made_is_one_sentence(

@@ -88,7 +88,8 @@ def report(race: RaceResult | str | os.PathLike[str]) -> dict[str, Any]:
             "result": result,
             "quantiles": list(QUANTILES),
             "trails": list(_trails(result["standings"], trails, stride)),
-        }
+        },
+        len(NORMS) * sum(len(trail) * len(trail.arrays) for trail in trails.values()),
     )
 
 
@@ -150,7 +151,11 @@ def watched(
             "quantiles": list(QUANTILES),
             "runs": [_watched(name, *run, stride) for name, run in runs.items()],
             "refused": [{"optimizer": each["optimizer"], "why": each["refused"]} for each in told.get("", [])],
-        }
+        },
+        sum(
+            len(trail) * len(trail.arrays) * (len(NORMS) + len(QUANTILES) * (1 + len(trail.states)))
+            for trail in trails.values()
+        ),
     )
 
 
@@ -329,9 +334,15 @@ def _measures(trail: Trail, name: str, rows: list[int]) -> dict[str, list[float 
     }
 
 
-def _fitting(gather: Callable[[int], dict[str, Any]]) -> dict[str, Any]:
-    """Gather with every row; with every second, fourth, ... while it is too large."""
+def _fitting(gather: Callable[[int], dict[str, Any]], numbers: int) -> dict[str, Any]:
+    """Gather with every row; with every second, fourth, ... while it is too large.
+
+    What is certainly too large is not even tried: the data has at least so many ``numbers``, and each takes at least the
+    5 bytes of ``0.0, ``.
+    """
     stride = 1
+    while 5 * numbers / stride > LARGEST and stride < 64:
+        stride *= 2
     while True:
         gathered = gather(stride)
         if len(json.dumps(gathered)) <= LARGEST or stride >= 64:
