@@ -337,8 +337,8 @@ def _measures(trail: Trail, name: str, rows: list[int]) -> dict[str, list[float 
 def _fitting(gather: Callable[[int], dict[str, Any]], numbers: int) -> dict[str, Any]:
     """Gather with every row; with every second, fourth, ... while it is too large.
 
-    What is certainly too large is not even tried: the data has at least so many ``numbers``, and each takes at least the
-    5 bytes of ``0.0, ``.
+    What is certainly too large is not even tried: the data has at least so many ``numbers``, and each takes at least
+    the 5 bytes of ``0.0, ``.
     """
     stride = 1
     while 5 * numbers / stride > LARGEST and stride < 64:
