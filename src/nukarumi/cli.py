@@ -12,7 +12,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nukarumi.race import RaceResult
+    from nukarumi.trail import Trail
 
 __all__ = ["main", "parser"]
 
@@ -191,7 +192,9 @@ def _add_lab(commands: Any) -> None:
     )
     add("--no-browser", action="store_true", help="only print the address (default: open it in the browser)")
     shows = lab.add_mutually_exclusive_group()
-    shows.add_argument("--race", metavar="DIR", help="show the report of the race in DIR (default: the lab)")
+    shows.add_argument(
+        "--race", metavar="DIR", help="show the report of the race or watched script in DIR (default: the lab)"
+    )
     shows.add_argument(
         "--class",
         dest="classroom",
@@ -228,7 +231,8 @@ def _add_language(add: Any) -> None:
 
 def _run(words: list[str]) -> int:
     if words and words[0] in OWN_WORDS:
-        code: int = import_module(OWN_WORDS[words[0]][0]).main(words[1:])
+        handed = {"report": _watch_report} if words[0] == "watch" else {}
+        code: int = import_module(OWN_WORDS[words[0]][0]).main(words[1:], **handed)
         return code
     top = parser()
     try:
@@ -272,7 +276,7 @@ def _race(chosen: argparse.Namespace) -> int:
         return _fail(str(error), 1)
     finally:
         engine.close()
-    report = None if result.folder is None else _report(result)
+    report = None if result.folder is None else _race_report(result)
     if chosen.json is not None:
         text = json.dumps(result.to_dict(), ensure_ascii=False, indent=1)
         if chosen.json == "-":
@@ -292,12 +296,22 @@ def _race(chosen: argparse.Namespace) -> int:
     return code
 
 
-def _report(result: RaceResult) -> Path | None:
-    """Write report.html; a race that cannot have one is still a race, so that this only says why."""
+def _race_report(result: RaceResult) -> Path | None:
     from nukarumi.lab.report import write_report  # noqa: PLC0415
 
+    return _written(lambda: write_report(result))
+
+
+def _watch_report(folder: Path, trails: dict[str, Trail]) -> Path | None:
+    from nukarumi.lab.report import watch_report  # noqa: PLC0415
+
+    return _written(lambda: watch_report(folder, trails))
+
+
+def _written(write: Callable[[], Path]) -> Path | None:
+    """Write report.html; what cannot have one has still been done, so that this only says why."""
     try:
-        return write_report(result)
+        return write()
     except (BadInput, OSError) as error:
         _fail(f"there is no report.html: {error}", 0)
         return None

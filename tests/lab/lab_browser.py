@@ -11,7 +11,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-__all__ = ["FLAGS", "Watched", "find_browser", "watched"]
+__all__ = ["FLAGS", "Watched", "axe", "find_browser", "watched"]
+
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 # Software rendering, and nothing that a browser does on its own behalf.
 FLAGS = [
@@ -57,3 +59,16 @@ def watched(browser: Browser, **options: Any) -> Iterator[Watched]:
         yield Watched(context.new_page())
     finally:
         context.close()
+
+
+def axe(page: Page) -> list[str]:
+    """What axe finds serious or critical."""
+    assert AXE.exists(), "axe-core is missing: run python web/node.py npm ci"
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    return [
+        f"{each['id']}: {node['html'][:150]} ({node['failureSummary'][:200]})"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]

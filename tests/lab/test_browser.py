@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab_browser import Watched, watched
+from lab_browser import Watched, axe, watched
 
 from nukarumi.lab import write_handout, write_report
 
-AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 PROJECTOR = {"viewport": {"width": 1920, "height": 1080}}
 
@@ -290,19 +289,6 @@ def test_screen_readers_are_told_each_step(seen):
 
 
 # --- For everybody --------------------------------------------------------------------------------------------------
-
-
-def axe(page) -> list[str]:
-    """What axe finds serious or critical."""
-    assert AXE.exists(), "axe-core is missing: run python web/node.py npm ci"
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
-    return [
-        f"{each['id']}: {node['html'][:150]} ({node['failureSummary'][:200]})"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-        for node in each["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

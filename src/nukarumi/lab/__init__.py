@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nukarumi.lab.handout import write_handout
-    from nukarumi.lab.report import report, write_report
+    from nukarumi.lab.report import report, watch_report, write_report
     from nukarumi.lab.widget import Lab
 
-__all__ = ["Lab", "report", "write_handout", "write_report"]
+__all__ = ["Lab", "report", "watch_report", "write_handout", "write_report"]
 
-ROOMS = {"Lab": "widget", "report": "report", "write_handout": "handout", "write_report": "report"}
+ROOMS = {
+    "Lab": "widget",
+    "report": "report",
+    "watch_report": "report",
+    "write_handout": "handout",
+    "write_report": "report",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -207,6 +207,8 @@ def main(words: Sequence[str], report: Report | None = None) -> int:
     code, watcher = run(chosen.script, chosen.words, chosen.every)
     language = chosen.lang or ("ja" if os.environ.get("LANG", "").startswith("ja") else "en")
     folder = Path(chosen.out or Path("watch") / time.strftime("%Y%m%d-%H%M%S"))
+    for sensor in watcher.sensors:
+        sensor.trail.meta["script"] = Path(chosen.script).name
     _tell(watcher, folder, language, chosen.json, report)
     return code
 

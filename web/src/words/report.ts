@@ -1,4 +1,4 @@
-/** The words of a race's report. */
+/** The words of a race's report, and what it shares with that of a watched script. */
 import { both } from './type';
 
 export const report = both({
@@ -66,6 +66,13 @@ export const report = both({
     ratio: 'step / weight',
     gradient: 'gradient norm',
     state: (name: string) => `state ${name}`,
+    measures: {
+      gradient_cosine: 'cosine of successive gradients',
+      saturated: 'saturated (share of entries)',
+      unmoved: 'never moved (share of entries)',
+      swallowed: 'swallowed (share of the step)',
+      nonfinite_states: 'NaN or infinite state entries',
+    },
     noState: 'No state: the effective learning rate is the same for all weights.',
     noTrail: 'No trail was kept of this optimizer.',
     insideSummary: (what: string, first: string, last: string) => `${what}: from ${first} to ${last}`,
@@ -177,6 +184,13 @@ export const report = both({
     ratio: '更新量 ÷ 重み',
     gradient: '勾配のノルム',
     state: (name: string) => `状態変数 ${name}`,
+    measures: {
+      gradient_cosine: '前後の勾配のコサイン',
+      saturated: '飽和した要素の割合',
+      unmoved: '動いたことのない要素の割合',
+      swallowed: '飲み込まれた歩幅の割合',
+      nonfinite_states: '状態の NaN・無限大の数',
+    },
     noState: '状態変数がないので、実効学習率はどの重みでも同じです。',
     noTrail: 'このオプティマイザの歩みの記録はありません。',
     insideSummary: (what: string, first: string, last: string) => `${what}：${first} から ${last} へ`,

@@ -4,7 +4,7 @@ import { report as area } from '../../words/report';
 import { saidIn } from '../../words/say.svelte';
 import type { Cell } from '../export';
 import { number, percent } from '../number';
-import type { EndingWord, Report, ReportTrail, Standing } from './types';
+import type { EndingWord, Report, ReportTrail, Standing, Walked } from './types';
 
 /** The report of a page's data, or null for anything else; pages can be edited. */
 export function read(data: unknown): Report | null {
@@ -102,17 +102,20 @@ export function lossTable(trails: readonly ReportTrail[]): { header: string[]; r
   };
 }
 
-/** Everything about the layers of one run, a row for each layer and step. */
-export function insideTable(trail: ReportTrail, quantiles: readonly number[]): { header: string[]; rows: Cell[][] } {
+/** Everything about the layers of one run, a row for each layer and step; the seed where there is one. */
+export function insideTable(trail: Walked & { seed?: number }, quantiles: readonly number[]): { header: string[]; rows: Cell[][] } {
   const fans = [...new Set(trail.layers.flatMap((layer) => Object.keys(layer.fans ?? {})))];
+  const measures = [...new Set(trail.layers.flatMap((layer) => Object.keys(layer.measures ?? {})))];
+  const seed = trail.seed === undefined ? [] : [trail.seed];
   return {
     header: [
-      'optimizer', 'seed', 'layer', 'step', 'gradient_norm', 'step_norm', 'weight_norm',
+      'optimizer', ...seed.map(() => 'seed'), 'layer', 'step', 'gradient_norm', 'step_norm', 'weight_norm', ...measures,
       ...fans.flatMap((fan) => quantiles.map((quantile) => `${fan}/${quantile}`)),
     ],
     rows: trail.layers.flatMap((layer) =>
       trail.step.map((step, at) => [
-        trail.optimizer, trail.seed, layer.name, step, layer.gradient_norm[at], layer.step_norm[at], layer.weight_norm[at],
+        trail.optimizer, ...seed, layer.name, step, layer.gradient_norm[at], layer.step_norm[at], layer.weight_norm[at],
+        ...measures.map((measure) => layer.measures?.[measure]?.[at] ?? null),
         ...fans.flatMap((fan) => quantiles.map((_, q) => layer.fans?.[fan]?.[q]?.[at] ?? null)),
       ])),
   };

@@ -1,5 +1,6 @@
 /**
- * The race's report as data: what `nukarumi race` puts into report.html, and all that the page reads.
+ * The reports as data: what `nukarumi race` and `nukarumi watch` put into report.html, and all that the page reads. The
+ * two are told apart by their `format`.
  *
  * Numbers are rounded to 4 significant digits; what is not a finite number is null. A column is one array with an entry
  * for each recorded row of the trail, in order.
@@ -24,13 +25,17 @@ export interface Report {
   trails: ReportTrail[];
 }
 
-export interface ReportTrail {
+/** What happened over the recorded steps. */
+export interface Walked {
   optimizer: string;
-  seed: number;
-  bold: boolean;
   step: number[];
   loss: Column;
   layers: ReportLayer[];
+}
+
+export interface ReportTrail extends Walked {
+  seed: number;
+  bold: boolean;
 }
 
 export interface ReportLayer {
@@ -44,6 +49,49 @@ export interface ReportLayer {
    * Of the bold run: "effective_lr", "state/h", ... to one column for each of `quantiles`. Null in the other runs.
    */
   fans: Record<string, Column[]> | null;
+  /**
+   * What a sensor has measured besides, where it is known: "gradient_cosine", "saturated", "unmoved", "swallowed", and
+   * "nonfinite_states" where there are any (docs/trail.md).
+   */
+  measures?: Record<string, Column>;
+}
+
+export interface WatchReport {
+  format: 'nukarumi.watch.report';
+  version: 1;
+  /** "train.py"; null where there was no script. */
+  script: string | null;
+  quantiles: number[];
+  /** One for each optimizer that took a step; never none. */
+  runs: WatchRun[];
+  /** Optimizers that the sensor does not know, and why. */
+  refused: { optimizer: string; why: string }[];
+}
+
+export interface WatchRun extends Walked {
+  /** "1-adagrad": unique. */
+  name: string;
+  /** "torch". */
+  library: string | null;
+  settings: Record<string, unknown>;
+  updates: number;
+  /** Rows of the whole trail; a long one is thinned for the page. */
+  recorded: number;
+  /** Why the sensor stopped before the end; null if it did not. */
+  failed: string | null;
+  findings: WatchFinding[];
+}
+
+/** `Finding.to_dict()`. */
+export interface WatchFinding {
+  kind: string;
+  /** Whether something should be done about it. */
+  alarm: boolean;
+  /** The arrays concerned; none for the training as a whole. */
+  arrays: string[];
+  evidence: Record<string, Num>;
+  sentence: { en: string; ja: string };
+  cure: { en: string; ja: string };
 }
 
 /** The keys of `RaceResult.to_dict()` that the page reads; more may be there. */
