@@ -38,7 +38,7 @@ _MANIFEST = re.compile(r"(\d{12})\.json")
 _SHARDS = re.compile(r"\d{12}-[0-9a-f]{8}")
 
 
-# One file --------------------------------------------------------------------------------------------------------------
+# One file -----------------------------------------------------------------------------------------------------------
 
 
 def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Array]) -> tuple[int, str]:
@@ -137,7 +137,7 @@ def _damaged(path: str | os.PathLike[str], received: str) -> BadInput:
     )
 
 
-# All files of one state -------------------------------------------------------------------------------------------------
+# All files of one state ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def _sum(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-# All checkpoints of one table -------------------------------------------------------------------------------------------
+# All checkpoints of one table ---------------------------------------------------------------------------------------
 
 
 class Folder:

@@ -111,7 +111,7 @@ class Shard:
         self._bare = blueprint.optimizer.settings.get("eps") == 0  # 0 / 0 may come of it
         self._applied = 0
 
-    # Beginning --------------------------------------------------------------------------------------------------------
+    # Beginning -------------------------------------------------------------------------------------------------------
 
     def start(self, init: Init) -> None:
         """Begin afresh.
@@ -182,7 +182,7 @@ class Shard:
     def _make(self, value: float) -> None:
         """Room for the rows and their state."""
         rows, dim, dtype = self._high - self._low, self._plan.dim, np.dtype(self._plan.dtype)
-        wanted = {"w": ((rows, dim), value)}
+        wanted: dict[str, tuple[tuple[int, ...], float]] = {"w": ((rows, dim), value)}
         for letter, (by_row, begin) in self._plan.state().items():
             wanted[letter] = ((rows,) if by_row else (rows, dim), begin)
         self._arrays = {}
@@ -210,13 +210,13 @@ class Shard:
     def _too_large(self, where: str, why: str) -> MemoryError:
         rows, shards = self._high - self._low, self._plan.partition.shards
         return MemoryError(
-            f"shard {self._number} of {shards} on {socket.gethostname()} must find room in {where} for {rows:,} rows of "
-            f"{self._plan.dim} {self._plan.dtype} and their {type(self._optimizer).__name__} state, "
+            f"shard {self._number} of {shards} on {socket.gethostname()} must find room in {where} for {rows:,} rows "
+            f"of {self._plan.dim} {self._plan.dtype} and their {type(self._optimizer).__name__} state, "
             f"{self._plan.nbytes(self._number) / 1e9:,.3f} GB. Received: {why}. Cure: take more shards or machines, "
             f"keep the rows in files (folder=...), or an optimizer with less state (RowwiseAdagrad)."
         )
 
-    # Working ----------------------------------------------------------------------------------------------------------
+    # Working ---------------------------------------------------------------------------------------------------------
 
     def push(self, pushes: Sequence[Push]) -> tuple[int, tuple[int, int, float] | None]:
         """Apply pushes in their order; those that have been applied already are left out.

@@ -1,9 +1,10 @@
 """A table over many machines that behaves like one on this machine, to the last bit.
 
 The driver brings a push together (checks, sums of equal rows, the norm of the whole) and numbers it; each shard gets
-its part, applies it with an optimizer of its own, and answers with the number. What has been sent is kept in a log until
-a checkpoint holds it. So a shard that dies is made anew from the checkpoint and the log, and because a shard counts what it
-has applied, nothing is lost and nothing is applied twice. The log has a limit, at which a checkpoint is written.
+its part, applies it with an optimizer of its own, and answers with the number. What has been sent is kept in a log
+until a checkpoint holds it. So a shard that dies is made anew from the checkpoint and the log, and because a shard
+counts what it has applied, nothing is lost and nothing is applied twice. The log has a limit, at which a checkpoint is
+written.
 """
 
 from __future__ import annotations
@@ -191,7 +192,7 @@ class ShardedTable:
         checkpoints
             The folder; new checkpoints go there too.
         step
-            Which checkpoint, by its number of pushes; None: the newest. Newer ones are abandoned at the next checkpoint.
+            Which checkpoint, by its number of pushes; None: the newest. Newer ones are given up at the next one.
         shards
             How many shards from now on; None: as many as wrote it.
         optimizer
@@ -206,7 +207,8 @@ class ShardedTable:
         TableError
             If the shards cannot take it up.
         """
-        if not isinstance(checkpoints, (str, Path)) or not Path(checkpoints).is_dir():
+        given: Any = checkpoints
+        if not isinstance(given, (str, Path)) or not Path(given).is_dir():
             raise BadInput("checkpoints must be a folder", repr(checkpoints), "give the folder that checkpoints= named")
         held = Folder(checkpoints)
         try:
@@ -224,11 +226,9 @@ class ShardedTable:
         made._open(address, held, manifest)
         return made
 
-    # Beginning --------------------------------------------------------------------------------------------------------
+    # Beginning -------------------------------------------------------------------------------------------------------
 
-    def _plan(
-        self, partition: Partition, dim: int, dtype: Any, optimizer: Optimizer, name: str, folder: str | None
-    ) -> None:
+    def _plan(self, partition: Partition, dim: Any, dtype: Any, optimizer: Any, name: Any, folder: Any) -> None:
         """Check what the table is to be."""
         if isinstance(dim, bool) or not isinstance(dim, (int, np.integer)) or dim < 1:
             raise BadInput("dim must be a whole number of at least 1", repr(dim), "dim=64")
@@ -257,7 +257,7 @@ class ShardedTable:
         self._bounds = partition.bounds
 
     def _limits(
-        self, keep: int, staleness: int, log_bytes: int, timeout: float, options: Mapping[str, Any] | None
+        self, keep: Any, staleness: Any, log_bytes: Any, timeout: Any, options: Mapping[str, Any] | None
     ) -> None:
         for name, value, least in (("keep", keep, 1), ("staleness", staleness, 0), ("log_bytes", log_bytes, 0)):
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
@@ -341,7 +341,7 @@ class ShardedTable:
                 values = init[self._blueprint.partition.rows_at(start, stop)].astype(self.dtype, copy=False)
                 self._all([(k, actor.fill.remote(start, values))], "begin")
 
-    # What it is -------------------------------------------------------------------------------------------------------
+    # What it is ------------------------------------------------------------------------------------------------------
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -391,7 +391,7 @@ class ShardedTable:
         self._alive()
         return self._ask(lambda k: self._actors[k].told.remote(), range(self.shards), "tell where it is")
 
-    # Pushing ----------------------------------------------------------------------------------------------------------
+    # Pushing ---------------------------------------------------------------------------------------------------------
 
     def push(self, rows: Rows) -> None:
         """Give the rows their gradients: the optimizer's step on every row that is named.
@@ -415,8 +415,9 @@ class ShardedTable:
             With ``on_nonfinite="warn"``, for a gradient with NaN or infinity, once until gradients are finite again.
         """
         self._alive()
-        if not isinstance(rows, Rows):
-            raise BadType("push takes Rows", type(rows).__name__, "push(Rows(indices, values))")
+        gradient: Any = rows
+        if not isinstance(gradient, Rows):
+            raise BadType("push takes Rows", type(gradient).__name__, "push(Rows(indices, values))")
         given = lookups(self._blueprint.name, rows, self.shape, self.dtype)
         summed = given.summed()
         if summed is None:
@@ -450,11 +451,12 @@ class ShardedTable:
         number = self._number + 1
         if summed is None:
             return _Entry([Push(number, lr, None, None)] * self.shards)
-        places, values = self._blueprint.partition.places(summed.rows), summed.values
+        places: Array = self._blueprint.partition.places(summed.rows)
+        values: Array = summed.values
         if self._front.clip_norm is not None:
             scale = rules.clip_scale(global_norm([values]), self._front.clip_norm)
             with np.errstate(all="ignore"):
-                values = rules.scaled(values, scale)
+                values = np.asarray(rules.scaled(values, scale))
         if self._blueprint.partition.kind != "range":
             order = np.argsort(places, kind="stable")
             places, values = places[order], values.take(order, axis=0)
@@ -493,7 +495,7 @@ class ShardedTable:
             answers = self._ray.get([ref for _, ref in due], timeout=self._timeout)
         except self._failures():
             answers = self._one_by_one(due)
-        for k, line in enumerate(self._waiting):
+        for line in self._waiting:
             while line and line[0][0] <= until:
                 line.popleft()
         self._acknowledged = until
@@ -531,7 +533,7 @@ class ShardedTable:
             self._warned = True
             warnings.warn(f"step {self._t}: {told}", RuntimeWarning, stacklevel=3)
 
-    # Pulling ----------------------------------------------------------------------------------------------------------
+    # Pulling ---------------------------------------------------------------------------------------------------------
 
     def pull(self, indices: Any, of: str = "w") -> Array:
         """Rows of the table, or of the optimizer's state, with every push in them that came before.
@@ -594,7 +596,7 @@ class ShardedTable:
             out[piece if order is None else order[piece]] = answer
         return out
 
-    # Shards that fail ---------------------------------------------------------------------------------------------------
+    # Shards that fail ------------------------------------------------------------------------------------------------
 
     def _failures(self) -> tuple[type[BaseException], ...]:
         """What Ray raises when a shard fails or does not answer in time."""
@@ -713,7 +715,7 @@ class ShardedTable:
         if not self._end.alive:
             raise BadInput("the table must be open", "a closed one", "make it anew, or restore its checkpoint")
 
-    # Keeping it -------------------------------------------------------------------------------------------------------
+    # Keeping it ------------------------------------------------------------------------------------------------------
 
     def checkpoint(self) -> int:
         """Write all shards to the folder as one state of the table; the log is empty then.
@@ -783,7 +785,7 @@ class ShardedTable:
             settings, functions, self._number, self._t, told[0]["clocks"], files,
         )  # fmt: skip
 
-    # Ending -----------------------------------------------------------------------------------------------------------
+    # Ending ----------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Let the actors and the folder go. What no checkpoint holds is gone then."""
@@ -855,7 +857,7 @@ def _told_settings(optimizer: Optimizer) -> tuple[dict[str, Any], list[str]]:
     return {name: value for name, value in settings.items() if name not in functions}, functions
 
 
-def _settled(manifest: Manifest, optimizer: Optimizer | None, lr: Rate | None) -> Optimizer:
+def _settled(manifest: Manifest, optimizer: Any, lr: Rate | None) -> Optimizer:
     """The optimizer of a checkpoint."""
     if optimizer is not None:
         if not isinstance(optimizer, Optimizer) or type(optimizer).__name__ != manifest.optimizer:
@@ -864,7 +866,7 @@ def _settled(manifest: Manifest, optimizer: Optimizer | None, lr: Rate | None) -
                 f"{optimizer!r:.60}",
                 f"optimizer={manifest.optimizer}(...), or leave it out",
             )
-        made = type(optimizer)(**optimizer.settings)
+        made: Optimizer = type(optimizer)(**optimizer.settings)
     else:
         kind = getattr(optim, manifest.optimizer, None)
         if not isinstance(kind, type) or not issubclass(kind, Optimizer):
