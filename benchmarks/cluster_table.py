@@ -8,6 +8,8 @@ the table's: 1 means that the table adds nothing to the transport.
 """
 
 import argparse
+import os
+import signal
 import sys
 import tempfile
 import time
@@ -104,12 +106,16 @@ def killed(pushes: int = 10_000) -> None:
             table.push(rows_now)
             local.update({"table": w}, {"table": rows_now})
             if number == pushes // 2:
-                table.kill(1)
+                os.kill(table.told()[1]["pid"], signal.SIGKILL)
         table.flush()
         seconds = time.perf_counter() - start
         everything = np.arange(rows)
-        equal = np.array_equal(table.pull(everything), w) and np.array_equal(table.pull(everything, "h"), local.h["table"])
-        print(f"{pushes:,} pushes, shard 1 killed in the middle: {'every bit' if equal else 'NOT'} equal, {seconds:.1f} s")
+        equal = np.array_equal(table.pull(everything), w) and np.array_equal(
+            table.pull(everything, "h"), local.h["table"]
+        )
+        print(
+            f"{pushes:,} pushes, shard 1 killed in the middle: {'every bit' if equal else 'NOT'} equal, {seconds:.1f} s"
+        )
     if not equal:
         sys.exit("the table differs from the local one")
 
@@ -124,7 +130,9 @@ for nodes in given.nodes:
         if given.kill:
             killed()
         else:
-            print(f"{given.batch:,} x {given.dim} float32 of {given.rows:,} rows, Ray {ray.__version__}, nodes: {nodes}")
+            print(
+                f"{given.batch:,} x {given.dim} float32 of {given.rows:,} rows, Ray {ray.__version__}, nodes: {nodes}"
+            )
             worst = min(worst, *(measure(n, kind) for n in given.shards for kind in ("range", "hash")))
     finally:
         ray.shutdown()

@@ -25,6 +25,7 @@ import numpy as np
 from nukarumi import optim, rules
 from nukarumi._errors import BadInput, BadType
 from nukarumi.cluster.checkpoint import Folder, Manifest, Stretch
+from nukarumi.cluster.connect import ClusterError, Session, connect
 from nukarumi.cluster.partition import Partition
 from nukarumi.cluster.shard import Blueprint, Init, Push, Shard
 from nukarumi.optim._norm import global_norm
@@ -33,7 +34,7 @@ from nukarumi.optim.base import Optimizer
 from nukarumi.optim.engine.rows import Summed
 from nukarumi.optim.rows import Rows, lookups
 
-__all__ = ["ShardedTable", "TableError"]
+__all__ = ["ShardedTable"]
 
 Array = np.ndarray[Any, Any]
 
@@ -42,27 +43,6 @@ ATTEMPTS = 3
 
 PARCEL = 1 << 26
 """Bytes that are sent to a shard at a time when it is filled or the log is read to it."""
-
-
-class TableError(RuntimeError):
-    """A table that could not do what was asked; the message says what happened, and what still stands.
-
-    Parameters
-    ----------
-    rule
-        What was to be done.
-    received
-        What happened instead.
-    cure
-        What to do about it.
-    """
-
-    def __init__(self, rule: str, received: str, cure: str) -> None:
-        super().__init__(rule, received, cure)
-        self.rule, self.received, self.cure = rule, received, cure
-
-    def __str__(self) -> str:
-        return f"{self.rule}. Received: {self.received}. Cure: {self.cure}."
 
 
 class _Entry:
@@ -125,7 +105,7 @@ class ShardedTable:
     ------
     BadType, BadInput
         If an argument does not fit, a folder is taken, or the machines cannot see the checkpoints.
-    TableError
+    ClusterError
         If a shard cannot be placed, or finds no room.
 
     Notes
@@ -204,7 +184,7 @@ class ShardedTable:
         ------
         BadInput
             If there is no whole checkpoint, or it belongs to another optimizer.
-        TableError
+        ClusterError
             If the shards cannot take it up.
         """
         given: Any = checkpoints
@@ -274,19 +254,20 @@ class ShardedTable:
         self._t = manifest.t if manifest else 0
         self._zero: str | None = None
         self._base = manifest
-        self._log: deque[tuple[int, _Entry]] = deque()
+        self._log: list[_Entry] = []
         self._logged = 0
         self._actors: list[Any] = []
         self._waiting: list[deque[tuple[int, Any]]] = [deque() for _ in range(self.shards)]
+        self._lost: set[int] = set()  # shards that have to be made anew before anything else
         self._scratch: str | None = None
         if checkpoints is None:
             checkpoints = self._scratch = tempfile.mkdtemp(prefix="nukarumi-table-")
         try:
             self._folder = checkpoints if isinstance(checkpoints, Folder) else Folder(checkpoints)
         except BaseException:
-            _let_go(None, self._scratch)
+            _let_go(None, self._scratch, None)
             raise
-        self._end = weakref.finalize(self, _let_go, self._folder, self._scratch)
+        self._end = weakref.finalize(self, _let_go, self._folder, self._scratch, None)
         try:
             if manifest is None and self._folder.steps():
                 raise BadInput(
@@ -294,7 +275,10 @@ class ShardedTable:
                     f"{str(self._folder.path)!r}, which has some",
                     "ShardedTable.restore(folder) goes on with them; otherwise give another folder",
                 )
-            self._ray = _connected(address)
+            self._session = connect(address, seconds=self._timeout)
+            self._ray = self._session.ray
+            self._end.detach()
+            self._end = weakref.finalize(self, _let_go, self._folder, self._scratch, self._session)
             self._actors = [self._place(k) for k in range(self.shards)]
             self._visible()
             self._all([(k, self._begin(k)) for k in range(self.shards)], "begin")
@@ -406,7 +390,7 @@ class ShardedTable:
         BadType, BadInput
             If they are no `Rows`, of another width, or lie outside; or (``on_nonfinite="raise"``) are not finite.
             Nothing has changed then.
-        TableError
+        ClusterError
             If a shard could not be brought to apply it, or the log is full and no checkpoint can be written.
 
         Warns
@@ -438,8 +422,7 @@ class ShardedTable:
         if self._log and self._logged + entry.nbytes > self._log_bytes:
             self.checkpoint()
         self._settle(max(0, self._staleness - 1))
-        self._send(entry)
-        self._t = step
+        self._send(entry, step)
         if self._staleness == 0:
             self._settle(0)
         if policy == "warn":
@@ -467,19 +450,21 @@ class ShardedTable:
             parts.append(Push(number, lr, places[piece] - self._bounds[k], values[piece]))
         return _Entry(parts)
 
-    def _send(self, entry: _Entry) -> None:
-        self._number += 1
-        self._log.append((self._number, entry))
-        self._logged += entry.nbytes
+    def _send(self, entry: _Entry, step: int) -> None:
+        """Log a push and send it off; a shard that an interrupt keeps from getting it is made anew from the log."""
+        self._lost.update(range(self.shards))
+        self._log.append(entry)
+        self._t, self._number, self._logged = step, self._number + 1, self._logged + entry.nbytes
         for k, part in enumerate(entry.parts):
             self._waiting[k].append((self._number, self._actors[k].push.remote([part])))
+            self._lost.discard(k)
 
     def flush(self) -> None:
         """Wait until every push is acknowledged.
 
         Raises
         ------
-        TableError
+        ClusterError
             If a shard could not be brought to apply them.
         """
         self._alive()
@@ -553,7 +538,7 @@ class ShardedTable:
         ------
         BadType, BadInput
             If indices are not whole numbers or lie outside, or there is no such state.
-        TableError
+        ClusterError
             If a shard could not be brought to answer.
         """
         self._alive()
@@ -601,7 +586,7 @@ class ShardedTable:
     def _failures(self) -> tuple[type[BaseException], ...]:
         """What Ray raises when a shard fails or does not answer in time."""
         found: type[BaseException] = self._ray.exceptions.RayError
-        return (found, TimeoutError)
+        return (found, TimeoutError, ClusterError)
 
     def _ask(self, call: Callable[[int], Any], shards: Iterable[int], what: str) -> list[Any]:
         """Answers of shards to a question that changes nothing, and so may be asked again of one made anew."""
@@ -621,7 +606,7 @@ class ShardedTable:
                 except self._failures() as failed:
                     cause = getattr(failed, "cause", None)
                     if isinstance(cause, (OSError, BadInput)):  # the shard is well; what was asked cannot be done
-                        raise TableError(f"shard {k} must {what}", f"{type(cause).__name__}: {cause}",
+                        raise _trouble(f"shard {k} must {what}", f"{type(cause).__name__}: {cause}",
                                          "nothing is lost; mend what it says and ask again") from None  # fmt: skip
                     if attempt == ATTEMPTS - 1:
                         raise self._break(k, what, failed) from None
@@ -648,14 +633,17 @@ class ShardedTable:
 
     def _remake(self, k: int, failed: BaseException) -> None:
         """Make shard k anew, from the last checkpoint and the pushes since."""
+        self._lost.add(k)
         for _ in range(ATTEMPTS):
             self._stop(k)
-            self._waiting[k].clear()
             try:
+                self._session.check_versions()  # it may come to a node that was not there before
                 self._actors[k] = self._place(k)
                 self._ray.get(self._begin(k), timeout=self._timeout)
                 for parcel in self._parcels(k):
                     self._ray.get(self._actors[k].push.remote(parcel), timeout=self._timeout)
+                self._waiting[k].clear()
+                self._lost.discard(k)
                 return
             except self._failures() as again:
                 failed = again
@@ -665,7 +653,7 @@ class ShardedTable:
         """The log of shard k, in parcels."""
         parcel: list[Push] = []
         size = 0
-        for _, entry in self._log:
+        for entry in self._log:
             if parcel and size + entry.parts[k].nbytes > PARCEL:
                 yield parcel
                 parcel, size = [], 0
@@ -674,7 +662,7 @@ class ShardedTable:
         if parcel:
             yield parcel
 
-    def _told_failure(self, k: int, what: str, failed: BaseException) -> TableError | BadInput:
+    def _told_failure(self, k: int, what: str, failed: BaseException) -> ClusterError | BadInput:
         """What is said about a shard that failed."""
         cause = getattr(failed, "cause", None)
         if isinstance(cause, BadInput):
@@ -694,9 +682,9 @@ class ShardedTable:
             )
         else:
             received = f"{type(failed).__name__} from {size}: {' '.join(str(failed).split()):.300}"
-        return TableError(f"shard {k} of {self.shards} must {what}", received, cure)
+        return _trouble(f"shard {k} of {self.shards} must {what}", received, cure)
 
-    def _break(self, k: int, what: str, failed: BaseException) -> TableError | BadInput:
+    def _break(self, k: int, what: str, failed: BaseException) -> ClusterError | BadInput:
         """Give the table up: it refuses everything from now on."""
         told = self._told_failure(k, what, failed)
         self._why_broken = str(told)
@@ -705,7 +693,7 @@ class ShardedTable:
     def _alive(self) -> None:
         if self._why_broken:
             step = self._base.pushes if self._base else 0
-            raise TableError(
+            raise _trouble(
                 "a table that has lost a shard for good can do nothing more",
                 self._why_broken,
                 f"ShardedTable.restore({str(self._folder.path)!r}) begins at push {step} of {self._number}"
@@ -714,6 +702,8 @@ class ShardedTable:
             )
         if not self._end.alive:
             raise BadInput("the table must be open", "a closed one", "make it anew, or restore its checkpoint")
+        for k in sorted(self._lost):  # an interrupt came in between
+            self._remake(k, ClusterError("it was interrupted", "try again"))
 
     # Keeping it ------------------------------------------------------------------------------------------------------
 
@@ -726,7 +716,7 @@ class ShardedTable:
 
         Raises
         ------
-        TableError
+        ClusterError
             If it cannot be written. The checkpoint before stands, the log is kept, and the table goes on.
         """
         self._alive()
@@ -742,6 +732,9 @@ class ShardedTable:
             if self._base is not None:
                 self._folder.abandon(self._base.pushes)
             self._folder.commit(manifest)
+        except ClusterError:
+            self._folder.forget(attempt)
+            raise
         except OSError as full:
             self._folder.forget(attempt)
             raise self._unwritten(full) from full
@@ -757,9 +750,9 @@ class ShardedTable:
             warnings.warn(f"old checkpoints could not be removed: {held}", RuntimeWarning, stacklevel=2)
         return self._number
 
-    def _unwritten(self, full: OSError) -> TableError:
+    def _unwritten(self, full: OSError) -> ClusterError:
         stands = f"the checkpoint of push {self._base.pushes} stands" if self._base else "nothing is lost"
-        return TableError(
+        return _trouble(
             f"a checkpoint must be written to {str(self._folder.path)!r}",
             f"{type(full).__name__}: {full}",
             f"make room there and call checkpoint() again; {stands}",
@@ -774,7 +767,7 @@ class ShardedTable:
         told = self._ask(lambda k: self._actors[k].told.remote(), asked, "tell how far it is")
         for k, one in enumerate(told):
             if (one["applied"], one["t"], one["clocks"]) != (self._number, self._t, told[0]["clocks"]):
-                raise TableError(f"shard {k} must stand at push {self._number}", repr(one), "restore a checkpoint")
+                raise _trouble(f"shard {k} must stand at push {self._number}", repr(one), "restore a checkpoint")
         settings, functions = _told_settings(self._front)
         files = [
             Stretch(names[k], int(self._bounds[k]), int(self._bounds[k + 1]), *written[k]) for k in range(self.shards)
@@ -809,7 +802,9 @@ class ShardedTable:
         self.close()
 
 
-def _let_go(folder: Folder | None, scratch: str | None) -> None:
+def _let_go(folder: Folder | None, scratch: str | None, session: Session | None) -> None:
+    if session is not None:
+        session.close()
     if folder is not None:
         folder.close()
     if scratch is not None:
@@ -888,9 +883,5 @@ def _settled(manifest: Manifest, optimizer: Any, lr: Rate | None) -> Optimizer:
     return made
 
 
-def _connected(address: str | None) -> Any:
-    import ray  # noqa: PLC0415
-
-    if not ray.is_initialized():
-        ray.init(address=address, log_to_driver=False)
-    return ray
+def _trouble(rule: str, received: str, cure: str) -> ClusterError:
+    return ClusterError(f"{rule}. Received: {received}", cure)
