@@ -110,12 +110,10 @@ def killed(pushes: int = 10_000) -> None:
         table.flush()
         seconds = time.perf_counter() - start
         everything = np.arange(rows)
-        equal = np.array_equal(table.pull(everything), w) and np.array_equal(
-            table.pull(everything, "h"), local.h["table"]
-        )
-        print(
-            f"{pushes:,} pushes, shard 1 killed in the middle: {'every bit' if equal else 'NOT'} equal, {seconds:.1f} s"
-        )
+        equal = np.array_equal(table.pull(everything), w)
+        equal &= np.array_equal(table.pull(everything, "h"), local.h["table"])
+        told = "every bit equal" if equal else "NOT equal"
+        print(f"{pushes:,} pushes, shard 1 killed in the middle, {nodes} nodes: {told}, {seconds:.1f} s")
     if not equal:
         sys.exit("the table differs from the local one")
 
@@ -130,9 +128,8 @@ for nodes in given.nodes:
         if given.kill:
             killed()
         else:
-            print(
-                f"{given.batch:,} x {given.dim} float32 of {given.rows:,} rows, Ray {ray.__version__}, nodes: {nodes}"
-            )
+            size = f"{given.batch:,} x {given.dim} float32 of {given.rows:,} rows"
+            print(f"{size}, Ray {ray.__version__}, nodes: {nodes}")
             worst = min(worst, *(measure(n, kind) for n in given.shards for kind in ("range", "hash")))
     finally:
         ray.shutdown()

@@ -7,10 +7,21 @@ applied, or after it and before the answer.
 from __future__ import annotations
 
 import pickle
+import time
 from collections.abc import Callable
 from typing import Any
 
 from ray import cloudpickle, exceptions
+
+from nukarumi import Adagrad
+
+
+class Slow(Adagrad):
+    """An optimizer that takes its time with every push."""
+
+    def update(self, params: Any, grads: Any) -> None:
+        time.sleep(0.02)
+        super().update(params, grads)
 
 
 class Failed(exceptions.RayError):

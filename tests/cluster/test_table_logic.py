@@ -1,6 +1,7 @@
 """A sharded table is a local table, to the bit; whatever fails in between, no push is lost and none comes twice.
 
-Ray is played by ``table_fakes``, so that every optimizer, every number of shards and every moment of failure has its turn.
+Ray is played by ``table_fakes``, so that every optimizer, every number of shards and every moment of failure has its
+turn.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def both(table: ShardedTable, local: Local, pushes: list[Rows]) -> None:
         local.push(rows)
 
 
-# One table, however many shards ----------------------------------------------------------------------------------------
+# One table, however many shards ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("partition", ["range", "hash"])
@@ -97,9 +98,7 @@ def both(table: ShardedTable, local: Local, pushes: list[Rows]) -> None:
 def test_bits_are_those_of_one_local_table(ray: FakeRay, cls: Any, dtype: Any, shards: int, partition: str) -> None:
     optimizer, w = make(cls), begin(dtype)
     local = Local(optimizer, w)
-    with ShardedTable(
-        ROWS, DIM, optimizer=optimizer, shards=shards, dtype=dtype, init=w, partition=partition
-    ) as table:
+    with ShardedTable(ROWS, DIM, optimizer=optimizer, shards=shards, dtype=dtype, init=w, partition=partition) as table:
         both(table, local, gradients(8, dtype))
         local.same(table)
 
@@ -166,7 +165,8 @@ def test_nought_by_nought_is_told_as_of_a_local_table(ray: FakeRay) -> None:
             local.push(nothing)
         with pytest.warns(RuntimeWarning, match="is nan at index") as ours:
             table.push(nothing)
-        assert str(told[0].message).endswith("0 / 0") and str(ours[0].message).endswith("0 / 0")
+        assert str(told[0].message).endswith("0 / 0")
+        assert str(ours[0].message).endswith("0 / 0")
 
 
 def test_a_pull_is_the_callers_own_of_any_shape(ray: FakeRay) -> None:
@@ -193,7 +193,7 @@ def test_a_function_of_rows_fills_every_cut_alike(ray: FakeRay) -> None:
                 assert (table.pull(np.arange(ROWS)) == (np.arange(ROWS)[:, None] / 7).astype(np.float32)).all()
 
 
-# Failures --------------------------------------------------------------------------------------------------------------
+# Failures ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("staleness", [0, 3])
@@ -259,7 +259,8 @@ def test_a_push_that_finds_no_memory_is_told_with_shard_and_sizes(
     ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: Optimizer, params: Any, grads: Any) -> None:
-        raise MemoryError("cannot allocate")
+        if len(params["table"]) > 1:  # not the one row with which a blueprint asks for the state's start
+            raise MemoryError("cannot allocate")
 
     with ShardedTable(ROWS, DIM, optimizer=Adagrad(), shards=2) as table:
         monkeypatch.setattr(Adagrad, "update", full)
@@ -323,21 +324,21 @@ def test_a_shard_in_files_leaves_none_behind(tmp_path: Path) -> None:
 
 def test_a_shard_without_room_says_how_much_it_wanted(tmp_path: Path) -> None:
     shard = Shard(Blueprint("table", 64, "float64", Partition(10**14, 3), Adam()), 1)
-    with pytest.raises(MemoryError, match=r"shard 1 of 3 on .*33,333,333,333,333 rows of 64 float64 and their Adam state"):
+    with pytest.raises(
+        MemoryError, match=r"shard 1 of 3 on .*33,333,333,333,333 rows of 64 float64 and their Adam state"
+    ):
         shard.start(0.0)
     shard = Shard(Blueprint("table", 64, "float64", Partition(10**14, 3), Adam(), str(tmp_path)), 1)
     with pytest.raises(MemoryError, match=f"room in '{tmp_path}' for .* GB"):
         shard.start(0.0)
 
 
-# Checkpoints -----------------------------------------------------------------------------------------------------------
+# Checkpoints -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("partition", ["range", "hash"])
 @pytest.mark.parametrize("cls", FAMILY)
-def test_a_checkpoint_of_three_shards_goes_on_in_five(
-    ray: FakeRay, cls: Any, partition: str, tmp_path: Path
-) -> None:
+def test_a_checkpoint_of_three_shards_goes_on_in_five(ray: FakeRay, cls: Any, partition: str, tmp_path: Path) -> None:
     optimizer, w, pushes = make(cls), begin(), gradients(9)
     local = Local(optimizer, w)
     with ShardedTable(
@@ -491,7 +492,7 @@ def test_a_shards_file_is_safetensors_and_read_by_stretches(tmp_path: Path) -> N
     assert [entry.name for entry in tmp_path.iterdir()] == ["shard.safetensors"]
 
 
-# Where rows live -------------------------------------------------------------------------------------------------------
+# Where rows live ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rows", [1, 2, 10, 97, 1000])
@@ -519,7 +520,7 @@ def test_the_largest_hashed_tables_do_not_overflow() -> None:
         Partition(2**33, 7, "hash")
 
 
-# What is refused -------------------------------------------------------------------------------------------------------
+# What is refused ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -596,17 +597,13 @@ def test_a_folder_belongs_to_one_table_at_a_time(ray: FakeRay, tmp_path: Path) -
         ShardedTable.restore(str(tmp_path / "elsewhere"))
 
 
-def test_machines_that_do_not_see_the_folder(
-    ray: FakeRay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_machines_that_do_not_see_the_folder(ray: FakeRay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Shard, "sees", lambda self, path: self._number != 1)
     with pytest.raises(BadInput, match=r"every machine must see the folder.*which shard 1 does not see"):
         ShardedTable(ROWS, DIM, optimizer=Adagrad(), shards=3, checkpoints=str(tmp_path))
 
 
-def test_a_table_without_a_folder_leaves_nothing(
-    ray: FakeRay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_table_without_a_folder_leaves_nothing(ray: FakeRay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", os.fspath(tmp_path))
     with ShardedTable(ROWS, DIM, optimizer=Adagrad(), init=begin()) as table:
         table.push(gradients(1)[0])

@@ -35,6 +35,7 @@ PIECE = 1 << 24
 
 _TYPES = {"float32": "F32", "float64": "F64"}
 _MANIFEST = re.compile(r"(\d{12})\.json")
+_UNFINISHED = re.compile(r"\.\d{12}\.json\..*\.tmp")
 _SHARDS = re.compile(r"\d{12}-[0-9a-f]{8}")
 
 
@@ -330,6 +331,8 @@ class Folder:
         for path in self.path.iterdir():
             if _SHARDS.fullmatch(path.name) and path.name not in kept:
                 shutil.rmtree(path, ignore_errors=True)
+            elif _UNFINISHED.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
     def _manifest(self, step: int) -> Path:
         return self.path / f"{step:012d}.json"

@@ -671,8 +671,8 @@ class ShardedTable:
         size = f"a shard of {self._bounds[k + 1] - self._bounds[k]:,} rows, {gigabytes:,.3f} GB with its state"
         cure = "look at the machines (`ray status`); take more shards, or folder=... for tables larger than memory"
         if isinstance(cause, MemoryError):
-            received, _, cure = str(cause).rpartition(" Cure: ")
-            received, cure = received.rstrip("."), cure.rstrip(".")
+            received, _, mine = str(cause).partition(" Cure: ")
+            received, cure = received.rstrip("."), mine.rstrip(".") or cure
         elif cause is not None:
             received = f"{type(cause).__name__}: {cause}"
         elif isinstance(failed, TimeoutError):
