@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -199,9 +202,12 @@ def test_a_function_of_rows_fills_every_cut_alike(ray: FakeRay) -> None:
 @pytest.mark.parametrize("staleness", [0, 3])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("fault", ["dies", "late"])
-def test_a_shard_may_fail_at_every_call(ray: FakeRay, fault: str, when: str, staleness: int) -> None:
+def test_a_shard_may_fail_at_every_call(
+    ray: FakeRay, monkeypatch: pytest.MonkeyPatch, fault: str, when: str, staleness: int
+) -> None:
     """Before the push is applied, or after it and before anybody knows."""
-    optimizer, pushes = Adam(), gradients(12)
+    monkeypatch.setattr("os.fsync", lambda handle: None)  # hundreds of checkpoints, and no power cut
+    optimizer, pushes = Adam(), gradients(7)
     local = Local(optimizer, np.zeros((ROWS, DIM), np.float32))
     for rows in pushes:
         local.push(rows)
@@ -475,6 +481,58 @@ def test_what_a_crash_leaves_half_done_is_not_read_and_is_cleared_away(ray: Fake
         table.checkpoint()
         assert not half.exists()
         assert mine.exists()
+
+
+DRIVER = """
+import os, signal, sys
+import numpy as np
+sys.path.insert(0, sys.argv[3])
+import nukarumi.cluster.table as table_module
+from nukarumi import Adagrad
+from nukarumi.cluster import ShardedTable
+from nukarumi.cluster.checkpoint import Folder
+from table_fakes import FakeRay
+from test_table_logic import DIM, ROWS, gradients
+
+fake = FakeRay()
+table_module.connect = lambda address, seconds: fake
+table = ShardedTable(ROWS, DIM, optimizer=Adagrad(), shards=3, checkpoints=sys.argv[1])
+for rows in gradients(3):
+    table.push(rows)
+table.checkpoint()
+table.push(gradients(1)[0])
+
+def die(*ignored):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+moment = sys.argv[2]
+if moment == "between the shards":
+    fake.fault = lambda name, shard, call, when: die() if name == "write" and shard == 1 and when == "after" else None
+elif moment == "before the manifest":
+    Folder.commit = die
+elif moment == "in the manifest":
+    os.replace = die
+table.checkpoint()
+"""
+
+
+@pytest.mark.parametrize("moment", ["between the shards", "before the manifest", "in the manifest"])
+def test_kill_9_during_a_checkpoint_leaves_the_one_before(ray: FakeRay, tmp_path: Path, moment: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", DRIVER, str(tmp_path), moment, str(Path(__file__).parent)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 2  # the second one's files are there
+    local = Local(Adagrad(), np.zeros((ROWS, DIM), np.float32))
+    for rows in gradients(3):
+        local.push(rows)
+    with ShardedTable.restore(str(tmp_path), shards=2) as table:
+        local.same(table)
+        both(table, local, gradients(2))
+        assert table.checkpoint() == 5
+        local.same(table)
+    assert len(list(tmp_path.iterdir())) == 5  # lock, manifests, folders: what was half done is gone
 
 
 def test_a_shards_file_is_safetensors_and_read_by_stretches(tmp_path: Path) -> None:
