@@ -264,9 +264,12 @@ def test_an_answer_that_never_comes_is_told_with_the_limit(ray: FakeRay) -> None
 def test_a_push_that_finds_no_memory_is_told_with_shard_and_sizes(
     ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Optimizer, params: Any, grads: Any) -> None:
-        if len(params["table"]) > 1:  # not the one row with which a blueprint asks for the state's start
+    real = Adagrad.update
+
+    def full(self: Adagrad, params: Any, grads: Any) -> None:
+        if len(params["table"]) > 1:  # not the one row with which a blueprint asks where the state starts
             raise MemoryError("cannot allocate")
+        real(self, params, grads)
 
     with ShardedTable(ROWS, DIM, optimizer=Adagrad(), shards=2) as table:
         monkeypatch.setattr(Adagrad, "update", full)
@@ -361,7 +364,9 @@ def test_a_checkpoint_of_three_shards_goes_on_in_five(ray: FakeRay, cls: Any, pa
             again.same(table)
             both(table, again, pushes[6:])
             again.same(table)
-    assert Folder(tmp_path).steps() == [0, 6]
+    folder = Folder(tmp_path)
+    assert folder.steps() == [0, 6]
+    folder.close()
 
 
 def test_a_checkpoint_of_a_table_that_has_only_skipped(ray: FakeRay, tmp_path: Path) -> None:
