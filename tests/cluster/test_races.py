@@ -20,7 +20,7 @@ from nukarumi.race.progress import Quiet
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "race"))
 
-from race_fakes import Ada, Sgd, Toy, double, threads  # noqa: E402
+from race_fakes import Ada, Sgd, Toy, double, threads
 
 # Ray's own: files that its test cluster opens for logs, and advice to those who ask for no GPU.
 pytestmark = [

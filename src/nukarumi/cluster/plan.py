@@ -2,8 +2,8 @@
 
     python -m nukarumi.cluster.plan benchmarks/scale.json
 
-Three parts. `size` divides: rows by memory, work by speed, bytes by network and disk; the largest quotient is the number of
-nodes. `simulate` plays the requests of many workers against the shards, event by event, because what a worker waits for
+Three parts. `size` divides: rows by memory, work by speed, bytes by network and disk; the largest quotient is the number
+of nodes. `simulate` plays the requests of many workers against the shards, event by event, because what a worker waits for
 is the slowest of all shards, and what a shard does after a failure depends on what piled up; no formula has that.
 `recovery` adds up how long a lost node is away. All speeds come from a file of measurements (``benchmarks/scale.py``
 writes it); everything else is an assumption, and stands in `Workload`, `Node` and `Policy` with its default.
@@ -561,6 +561,7 @@ def _nodes_table(plans: Mapping[str, Workload], sizes: Mapping[str, Size]) -> st
         ("traffic of a node, each way", [f"{8 * one.traffic / GIGA:.1f} Gbit/s" for one in found]),
         ("log of a node", [f"{one.log / GIGA:.2f} GB/s" for one in found]),
         ("a shard is busy", [f"{one.busy:.0%}" for one in found]),
+        ("workers, beside them", [str(_workers(plan, plan.batches)) for plan in plans.values()]),
     ]
     return _table(("", *plans), [(name, *values) for name, values in lines])
 
@@ -614,14 +615,14 @@ def _failure_table(
 
 def _checkpoints_table(measured: Measured, work: Workload, node: Node, policy: Policy, found: Size) -> str:
     rows = []
-    writing = found.memory / node.disk
     for minutes in (5, 10, 30, 60):
         each = replace(policy, checkpoint_seconds=60.0 * minutes)
         away = recovery(measured, work, node, each, found)
+        writing = found.memory / node.disk / each.checkpoint_seconds
         kept = found.log * each.checkpoint_seconds
         lost = away.total * found.nodes / (node.days_between_failures * DAY)
         rows.append(
-            (f"{minutes} min", f"{writing / each.checkpoint_seconds + found.log / node.disk:.0%}", f"{kept / GIGA:.0f} GB",
+            (f"{minutes} min", f"{writing + found.log / node.disk:.0%}", f"{kept / GIGA:.0f} GB",
              f"{away.total:.0f} s", f"{lost:.3%}")
         )  # fmt: skip
     return _table(
