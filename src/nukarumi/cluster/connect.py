@@ -319,10 +319,10 @@ def _start(ray: Any, cpus: int | None, seconds: float) -> Session:
     parent = tempfile.gettempdir()
     folder = tempfile.mkdtemp(prefix="nkr-", dir=parent if len(parent) < ROOM_FOR_SOCKETS - 12 else "/tmp")
     try:
-        with _quietly():
+        with _quietly(), _loopback(ray):
             ray.init(
                 address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False,
-                logging_level=logging.ERROR, _temp_dir=folder, _node_ip_address="127.0.0.1",
+                logging_level=logging.ERROR, _temp_dir=folder,
             )  # fmt: skip
     except BaseException as error:
         ray.shutdown()
@@ -377,6 +377,22 @@ def _quietly() -> Iterator[None]:
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", ResourceWarning)
         yield
+
+
+@contextmanager
+def _loopback(ray: Any) -> Iterator[None]:
+    """While Ray starts: listen on the loopback address, as Ray does by itself on macOS, not on the network."""
+    name, constants = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", ray._private.ray_constants
+    before, os.environ[name] = os.environ.get(name), "0"
+    wide, constants.ENABLE_RAY_CLUSTER = constants.ENABLE_RAY_CLUSTER, False
+    try:
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER = wide
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _first_line(error: BaseException) -> str:
