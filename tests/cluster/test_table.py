@@ -35,7 +35,7 @@ ROWS, DIM = 2000, 8
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def cluster() -> Iterator[Any]:
     """Three nodes on this machine, and none of their processes afterwards."""
     from ray.cluster_utils import Cluster  # noqa: PLC0415
 
@@ -46,7 +46,7 @@ def address() -> Iterator[str]:
             cluster.add_node(num_cpus=1, object_store_memory=1 << 27)
         ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
         folder = ray._private.worker._global_node.get_session_dir_path()
-        yield cluster.address
+        yield cluster
     finally:
         ray.shutdown()
         cluster.shutdown()
@@ -54,6 +54,13 @@ def address() -> Iterator[str]:
     while (left := processes_with(folder)) and time.monotonic() < end:
         time.sleep(0.2)
     assert left == []
+
+
+@pytest.fixture(scope="module")
+def address(cluster: Any) -> str:
+    """Where the cluster listens."""
+    found: str = cluster.address
+    return found
 
 
 def processes_with(text: str) -> list[str]:
@@ -206,3 +213,19 @@ def test_actors_that_find_no_place_are_told_of_in_time(address: str) -> None:
 def test_another_cluster_than_ours_is_refused(address: str) -> None:
     with pytest.raises(BadInput, match="can be connected to one cluster only"):
         ShardedTable(ROWS, DIM, optimizer=Adagrad(), address="127.0.0.1:1")
+
+
+def test_a_node_that_goes_takes_no_push_with_it(cluster: Any) -> None:
+    """All shards stand on it, the last of the three."""
+    there = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+    node = next(node for node in cluster.list_all_nodes() if node is not cluster.head_node)
+    optimizer = Adagrad(lr=0.1)
+    with ShardedTable(
+        ROWS, DIM, optimizer=optimizer, shards=3, staleness=5,
+        options={"scheduling_strategy": there(node.node_id, soft=True)},
+    ) as table:  # fmt: skip
+        for number, rows in enumerate(gradients(60)):
+            table.push(rows)
+            if number == 30:
+                cluster.remove_node(node, allow_graceful=False)
+        same(table, *undisturbed(optimizer, gradients(60)))
