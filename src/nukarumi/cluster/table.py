@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 import warnings
 import weakref
 from collections import deque
@@ -26,8 +25,9 @@ from nukarumi import optim, rules
 from nukarumi._errors import BadInput, BadType
 from nukarumi.cluster.checkpoint import Folder, Manifest, Stretch
 from nukarumi.cluster.connect import ClusterError, Session, connect
+from nukarumi.cluster.crew import PARCEL, Crew, trouble
 from nukarumi.cluster.partition import Partition
-from nukarumi.cluster.shard import Blueprint, Init, Push, Shard
+from nukarumi.cluster.shard import Blueprint, Init, Push
 from nukarumi.optim._norm import global_norm
 from nukarumi.optim._settings import Rate, rate_at
 from nukarumi.optim.base import Optimizer
@@ -37,12 +37,6 @@ from nukarumi.optim.rows import Rows, lookups
 __all__ = ["ShardedTable"]
 
 Array = np.ndarray[Any, Any]
-
-ATTEMPTS = 3
-"""So often a shard is made anew before the table gives up."""
-
-PARCEL = 1 << 26
-"""Bytes that are sent to a shard at a time when it is filled or the log is read to it."""
 
 
 class _Entry:
@@ -145,8 +139,7 @@ class ShardedTable:
     ) -> None:
         self._plan(Partition(_whole(rows), _whole(shards), partition), dim, dtype, optimizer, name, folder)
         self._limits(keep, staleness, log_bytes, timeout, options)
-        self._init: Init | Array = _begun(init, self.shape, name)
-        self._open(address, checkpoints, None)
+        self._open(address, checkpoints, None, _begun(init, self.shape, name))
 
     @classmethod
     def restore(
@@ -199,11 +192,10 @@ class ShardedTable:
             parts = Partition(manifest.rows, count, manifest.partition)
             made._plan(parts, manifest.dim, manifest.dtype, settled, manifest.name, folder)
             made._limits(keep, staleness, log_bytes, timeout, options)
-            made._init = 0.0
         except BaseException:
             held.close()
             raise
-        made._open(address, held, manifest)
+        made._open(address, held, manifest, 0.0)
         return made
 
     # Beginning -------------------------------------------------------------------------------------------------------
@@ -247,18 +239,18 @@ class ShardedTable:
         self._keep, self._staleness, self._log_bytes = keep, staleness, log_bytes
         self._timeout, self._options = float(timeout), dict(options or {})
 
-    def _open(self, address: str | None, checkpoints: str | Folder | None, manifest: Manifest | None) -> None:
+    def _open(
+        self, address: str | None, checkpoints: str | Folder | None, manifest: Manifest | None, init: Init | Array
+    ) -> None:
         """Take the folder, bring the shards up, and let them begin; all or nothing."""
-        self._warned, self._why_broken = False, ""
+        self._warned = False
+        self._crew: Crew | None = None
         self._number = self._acknowledged = manifest.pushes if manifest else 0
         self._t = manifest.t if manifest else 0
         self._zero: str | None = None
-        self._base = manifest
         self._log: list[_Entry] = []
         self._logged = 0
-        self._actors: list[Any] = []
         self._waiting: list[deque[tuple[int, Any]]] = [deque() for _ in range(self.shards)]
-        self._lost: set[int] = set()  # shards that have to be made anew before anything else
         self._scratch: str | None = None
         if checkpoints is None:
             checkpoints = self._scratch = tempfile.mkdtemp(prefix="nukarumi-table-")
@@ -275,55 +267,19 @@ class ShardedTable:
                     f"{str(self._folder.path)!r}, which has some",
                     "ShardedTable.restore(folder) goes on with them; otherwise give another folder",
                 )
-            self._session = connect(address, seconds=self._timeout)
-            self._ray = self._session.ray
+            session = connect(address, seconds=self._timeout)
             self._end.detach()
-            self._end = weakref.finalize(self, _let_go, self._folder, self._scratch, self._session)
-            self._actors = [self._place(k) for k in range(self.shards)]
-            self._visible()
-            self._all([(k, self._begin(k)) for k in range(self.shards)], "begin")
-            if isinstance(self._init, np.ndarray):
-                self._fill(self._init)
-            if manifest is None and (callable(self._init) or isinstance(self._init, np.ndarray)):
+            self._end = weakref.finalize(self, _let_go, self._folder, self._scratch, session)
+            self._crew = Crew(
+                session, self._blueprint, str(self._folder.path), manifest, init, self._options, self._timeout,
+                _weakly(self._parcels), _weakly(self._caught_up),
+            )  # fmt: skip
+            self._crew.muster()
+            if not isinstance(init, float):
                 self.checkpoint()
-            self._init = self._init if isinstance(self._init, float) else 0.0
         except BaseException:
             self.close()
             raise
-
-    def _place(self, k: int) -> Any:
-        """A new actor for shard k, told what it is."""
-        usual = {"num_cpus": 0, "scheduling_strategy": "SPREAD"}
-        fixed = {"max_restarts": 0, "max_task_retries": 0}
-        options = {**usual, **self._options, **fixed}
-        return self._ray.remote(Shard).options(**options).remote(self._blueprint, k)
-
-    def _begin(self, k: int) -> Any:
-        """Let shard k begin: where the last checkpoint stands, or afresh."""
-        actor = self._actors[k]
-        if self._base is not None:
-            return actor.load.remote(self._base, str(self._folder.path))
-        return actor.start.remote(0.0 if isinstance(self._init, np.ndarray) else self._init)
-
-    def _visible(self) -> None:
-        """Refuse a folder of checkpoints that some shard cannot see."""
-        lock = str(self._folder.path / ".lock")
-        seen = self._all([(k, actor.sees.remote(lock)) for k, actor in enumerate(self._actors)], "come up")
-        if not all(seen):
-            raise BadInput(
-                "every machine must see the folder of checkpoints",
-                f"{str(self._folder.path)!r}, which shard {seen.index(False)} does not see",
-                "checkpoints=PATH on a file system that all machines share",
-            )
-
-    def _fill(self, init: Array) -> None:
-        """Send an array to the shards, a parcel at a time."""
-        rows = max(1, PARCEL // max(1, init[:1].nbytes))
-        for k, actor in enumerate(self._actors):
-            for start in range(int(self._bounds[k]), int(self._bounds[k + 1]), rows):
-                stop = min(start + rows, int(self._bounds[k + 1]))
-                values = init[self._blueprint.partition.rows_at(start, stop)].astype(self.dtype, copy=False)
-                self._all([(k, actor.fill.remote(start, values))], "begin")
 
     # What it is ------------------------------------------------------------------------------------------------------
 
@@ -372,8 +328,8 @@ class ShardedTable:
 
     def told(self) -> list[dict[str, Any]]:
         """Where each shard is and how far: its rows, bytes, host, pid, pushes applied, t and clocks."""
-        self._alive()
-        return self._ask(lambda k: self._actors[k].told.remote(), range(self.shards), "tell where it is")
+        crew = self._alive()
+        return crew.ask(lambda k: crew.actors[k].told.remote(), range(self.shards), "tell where it is")
 
     # Pushing ---------------------------------------------------------------------------------------------------------
 
@@ -452,12 +408,13 @@ class ShardedTable:
 
     def _send(self, entry: _Entry, step: int) -> None:
         """Log a push and send it off; a shard that an interrupt keeps from getting it is made anew from the log."""
-        self._lost.update(range(self.shards))
+        crew = self._alive()
+        crew.lost.update(range(self.shards))
         self._log.append(entry)
         self._t, self._number, self._logged = step, self._number + 1, self._logged + entry.nbytes
         for k, part in enumerate(entry.parts):
-            self._waiting[k].append((self._number, self._actors[k].push.remote([part])))
-            self._lost.discard(k)
+            self._waiting[k].append((self._number, crew.actors[k].push.remote([part])))
+            crew.lost.discard(k)
 
     def flush(self) -> None:
         """Wait until every push is acknowledged.
@@ -476,10 +433,7 @@ class ShardedTable:
         if self._acknowledged >= until:
             return
         due = [(k, ref) for k, line in enumerate(self._waiting) for number, ref in line if number <= until]
-        try:
-            answers = self._ray.get([ref for _, ref in due], timeout=self._timeout)
-        except self._failures():
-            answers = self._one_by_one(due)
+        answers = self._alive().gather(due)
         for line in self._waiting:
             while line and line[0][0] <= until:
                 line.popleft()
@@ -491,20 +445,6 @@ class ShardedTable:
             row = int(self._blueprint.partition.rows_at(place, place + 1)[0])
             where = f"params[{self._blueprint.name!r}] is {value} at index {(row, entry)}"
             self._zero = f"{where}; with eps=0 an entry that has never moved is 0 / 0"
-
-    def _one_by_one(self, due: list[tuple[int, Any]]) -> list[Any]:
-        """The same answers where some shard has failed: it is made anew, and has seen all pushes then."""
-        answers, remade = [], set()
-        end = time.monotonic() + self._timeout
-        for k, ref in due:
-            if k in remade:
-                continue
-            try:
-                answers.append(self._ray.get(ref, timeout=max(0.1, end - time.monotonic())))
-            except self._failures() as failed:
-                self._remake(k, failed)
-                remade.add(k)
-        return answers
 
     def _said(self, trouble: tuple[tuple[int, ...], float]) -> str:
         index, value = trouble
@@ -575,79 +515,14 @@ class ShardedTable:
             places = places if order is None else places[order]
         asked = [k for k in range(self.shards) if cuts[k] < cuts[k + 1]]
         parts = [places[cuts[k] : cuts[k + 1]] - self._bounds[k] for k in range(self.shards)]
-        answers = self._ask(lambda k: self._actors[k].pull.remote(parts[k], of), asked, "answer a pull")
+        crew = self._alive()
+        answers = crew.ask(lambda k: crew.actors[k].pull.remote(parts[k], of), asked, "answer a pull")
         for k, answer in zip(asked, answers, strict=True):
             piece = slice(cuts[k], cuts[k + 1])
             out[piece if order is None else order[piece]] = answer
         return out
 
     # Shards that fail ------------------------------------------------------------------------------------------------
-
-    def _failures(self) -> tuple[type[BaseException], ...]:
-        """What Ray raises when a shard fails or does not answer in time."""
-        found: type[BaseException] = self._ray.exceptions.RayError
-        return (found, TimeoutError, ClusterError)
-
-    def _ask(self, call: Callable[[int], Any], shards: Iterable[int], what: str) -> list[Any]:
-        """Answers of shards to a question that changes nothing, and so may be asked again of one made anew."""
-        asked = list(shards)
-        refs = [call(k) for k in asked]
-        try:
-            return list(self._ray.get(refs, timeout=self._timeout))
-        except self._failures():
-            pass
-        answers = []
-        for k, first in zip(asked, refs, strict=True):
-            ref = first
-            for attempt in range(ATTEMPTS):
-                try:
-                    answers.append(self._ray.get(ref, timeout=self._timeout))
-                    break
-                except self._failures() as failed:
-                    cause = getattr(failed, "cause", None)
-                    if isinstance(cause, (OSError, BadInput)):  # the shard is well; what was asked cannot be done
-                        raise _trouble(f"shard {k} must {what}", f"{type(cause).__name__}: {cause}",
-                                         "nothing is lost; mend what it says and ask again") from None  # fmt: skip
-                    if attempt == ATTEMPTS - 1:
-                        raise self._break(k, what, failed) from None
-                    self._remake(k, failed)
-                    ref = call(k)
-        return answers
-
-    def _all(self, calls: list[tuple[int, Any]], what: str) -> list[Any]:
-        """Answers while the table begins: the first failure is told, and nothing is tried again."""
-        refs = [ref for _, ref in calls]
-        try:
-            return list(self._ray.get(refs, timeout=self._timeout))
-        except self._failures() as failed:
-            first = failed
-        done, _ = self._ray.wait(refs, num_returns=len(refs), timeout=0)
-        late = [k for k, ref in calls if ref not in done]
-        for k, ref in calls:
-            try:
-                if ref in done:
-                    self._ray.get(ref, timeout=self._timeout)
-            except self._failures() as failed:
-                raise self._told_failure(k, what, failed) from None
-        raise self._told_failure(late[0] if late else calls[0][0], what, first) from None
-
-    def _remake(self, k: int, failed: BaseException) -> None:
-        """Make shard k anew, from the last checkpoint and the pushes since."""
-        self._lost.add(k)
-        for _ in range(ATTEMPTS):
-            self._stop(k)
-            try:
-                self._session.check_versions()  # it may come to a node that was not there before
-                self._actors[k] = self._place(k)
-                self._ray.get(self._begin(k), timeout=self._timeout)
-                for parcel in self._parcels(k):
-                    self._ray.get(self._actors[k].push.remote(parcel), timeout=self._timeout)
-                self._waiting[k].clear()
-                self._lost.discard(k)
-                return
-            except self._failures() as again:
-                failed = again
-        raise self._break(k, "be made anew", failed)
 
     def _parcels(self, k: int) -> Iterable[list[Push]]:
         """The log of shard k, in parcels."""
@@ -662,48 +537,26 @@ class ShardedTable:
         if parcel:
             yield parcel
 
-    def _told_failure(self, k: int, what: str, failed: BaseException) -> ClusterError | BadInput:
-        """What is said about a shard that failed."""
-        cause = getattr(failed, "cause", None)
-        if isinstance(cause, BadInput):
-            return cause
-        gigabytes = self._blueprint.nbytes(k) / 1e9
-        size = f"a shard of {self._bounds[k + 1] - self._bounds[k]:,} rows, {gigabytes:,.3f} GB with its state"
-        cure = "look at the machines (`ray status`); take more shards, or folder=... for tables larger than memory"
-        if isinstance(cause, MemoryError):
-            received, _, mine = str(cause).partition(" Cure: ")
-            received, cure = received.rstrip("."), mine.rstrip(".") or cure
-        elif cause is not None:
-            received = f"{type(cause).__name__}: {cause}"
-        elif isinstance(failed, TimeoutError):
-            received = f"no answer within {self._timeout:g} s from {size}"
-            cure = (
-                f"look whether the machines are busy or full (`ray status`); timeout={2 * self._timeout:g} waits longer"
-            )
-        else:
-            received = f"{type(failed).__name__} from {size}: {' '.join(str(failed).split()):.300}"
-        return _trouble(f"shard {k} of {self.shards} must {what}", received, cure)
+    def _caught_up(self, k: int) -> None:
+        """Shard k has seen all pushes."""
+        self._waiting[k].clear()
 
-    def _break(self, k: int, what: str, failed: BaseException) -> ClusterError | BadInput:
-        """Give the table up: it refuses everything from now on."""
-        told = self._told_failure(k, what, failed)
-        self._why_broken = str(told)
-        return told
-
-    def _alive(self) -> None:
-        if self._why_broken:
-            step = self._base.pushes if self._base else 0
-            raise _trouble(
+    def _alive(self) -> Crew:
+        """The shards, all of them well; or a refusal."""
+        crew = self._crew
+        if crew is None or not self._end.alive:
+            raise BadInput("the table must be open", "a closed one", "make it anew, or restore its checkpoint")
+        if crew.broken:
+            step = crew.base.pushes if crew.base else 0
+            raise trouble(
                 "a table that has lost a shard for good can do nothing more",
-                self._why_broken,
+                crew.broken,
                 f"ShardedTable.restore({str(self._folder.path)!r}) begins at push {step} of {self._number}"
-                if self._base and not self._scratch
+                if crew.base and not self._scratch
                 else "make the table anew, with checkpoints=PATH to be able to go on",
             )
-        if not self._end.alive:
-            raise BadInput("the table must be open", "a closed one", "make it anew, or restore its checkpoint")
-        for k in sorted(self._lost):  # an interrupt came in between
-            self._remake(k, ClusterError("it was interrupted", "try again"))
+        crew.mend()
+        return crew
 
     # Keeping it ------------------------------------------------------------------------------------------------------
 
@@ -719,9 +572,9 @@ class ShardedTable:
         ClusterError
             If it cannot be written. The checkpoint before stands, the log is kept, and the table goes on.
         """
-        self._alive()
+        crew = self._alive()
         self._settle(0)
-        if self._base is not None and self._base.pushes == self._number:
+        if crew.base is not None and crew.base.pushes == self._number:
             return self._number
         try:
             attempt = self._folder.begin(self._number)
@@ -729,8 +582,8 @@ class ShardedTable:
             raise self._unwritten(full) from full
         try:
             manifest = self._written(attempt)
-            if self._base is not None:
-                self._folder.abandon(self._base.pushes)
+            if crew.base is not None:
+                self._folder.abandon(crew.base.pushes)
             self._folder.commit(manifest)
         except ClusterError:
             self._folder.forget(attempt)
@@ -741,7 +594,7 @@ class ShardedTable:
         except BaseException:
             self._folder.forget(attempt)
             raise
-        self._base = manifest
+        crew.settled(manifest)
         self._log.clear()
         self._logged = 0
         try:
@@ -751,8 +604,9 @@ class ShardedTable:
         return self._number
 
     def _unwritten(self, full: OSError) -> ClusterError:
-        stands = f"the checkpoint of push {self._base.pushes} stands" if self._base else "nothing is lost"
-        return _trouble(
+        base = self._crew.base if self._crew else None
+        stands = f"the checkpoint of push {base.pushes} stands" if base else "nothing is lost"
+        return trouble(
             f"a checkpoint must be written to {str(self._folder.path)!r}",
             f"{type(full).__name__}: {full}",
             f"make room there and call checkpoint() again; {stands}",
@@ -763,11 +617,12 @@ class ShardedTable:
         names = [f"{attempt}/shard-{k:05d}-of-{self.shards:05d}.safetensors" for k in range(self.shards)]
         asked = range(self.shards)
         paths = [str(self._folder.path / name) for name in names]
-        written = self._ask(lambda k: self._actors[k].write.remote(paths[k]), asked, "write its checkpoint")
-        told = self._ask(lambda k: self._actors[k].told.remote(), asked, "tell how far it is")
+        crew = self._alive()
+        written = crew.ask(lambda k: crew.actors[k].write.remote(paths[k]), asked, "write its checkpoint")
+        told = crew.ask(lambda k: crew.actors[k].told.remote(), asked, "tell how far it is")
         for k, one in enumerate(told):
             if (one["applied"], one["t"], one["clocks"]) != (self._number, self._t, told[0]["clocks"]):
-                raise _trouble(f"shard {k} must stand at push {self._number}", repr(one), "restore a checkpoint")
+                raise trouble(f"shard {k} must stand at push {self._number}", repr(one), "restore a checkpoint")
         settings, functions = _told_settings(self._front)
         files = [
             Stretch(names[k], int(self._bounds[k]), int(self._bounds[k + 1]), *written[k]) for k in range(self.shards)
@@ -782,16 +637,10 @@ class ShardedTable:
 
     def close(self) -> None:
         """Let the actors and the folder go. What no checkpoint holds is gone then."""
-        for k in range(len(self._actors)):
-            self._stop(k)
-        self._actors = []
+        if self._crew is not None:
+            self._crew.dismiss()
+        self._crew = None
         self._end()
-
-    def _stop(self, k: int) -> None:
-        try:
-            self._ray.kill(self._actors[k], no_restart=True)
-        except (self._ray.exceptions.RayError, ValueError, RuntimeError):
-            return  # it is dead, or Ray has been shut down
 
     def __enter__(self) -> Self:
         return self
@@ -883,5 +732,13 @@ def _settled(manifest: Manifest, optimizer: Any, lr: Rate | None) -> Optimizer:
     return made
 
 
-def _trouble(rule: str, received: str, cure: str) -> ClusterError:
-    return ClusterError(f"{rule}. Received: {received}", cure)
+def _weakly(method: Callable[[int], Any]) -> Callable[[int], Any]:
+    """A method of a table that does not keep it alive: a forgotten table is to let its actors go."""
+    held = weakref.WeakMethod(method)
+
+    def call(k: int) -> Any:
+        found = held()
+        assert found is not None  # its own methods are the only callers
+        return found(k)
+
+    return call
