@@ -109,6 +109,11 @@ class TestBeforeConnecting:
         engine.close()
         assert not ray.is_initialized()
 
+    def test_ray_is_imported_when_it_is_wanted_and_not_before(self):
+        look = "import sys; from nukarumi.cluster import Ray; engine = Ray(); print('ray' in sys.modules)"
+        seen = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+        assert seen.stdout == "False\n"
+
     def test_address_without_the_engine(self, tmp_path):
         ended = subprocess.run(
             [sys.executable, "-m", "nukarumi", "race", "--address", "auto"],
@@ -296,5 +301,6 @@ def test_node_removed_in_the_middle_and_another_that_comes(cluster):
     given = {**SETTINGS, "options": {"pause": 0.02}, "out": False, "progress": progress}
     there = race(Toy, [Sgd, Ada], engine=Ray(), **given)
     assert progress.runs == 16
+    wait_for(lambda: sum(not node["Alive"] for node in ray.nodes()) == 1)
     here = race(Toy, [Sgd, Ada], engine=Serial(), **{**given, "progress": False, "options": {"pause": 0.0}})
     assert standings(there) == standings(here)

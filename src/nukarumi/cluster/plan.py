@@ -2,11 +2,12 @@
 
     python -m nukarumi.cluster.plan benchmarks/scale.json
 
-Three parts. `size` divides: rows by memory, work by speed, bytes by network and disk; the largest quotient is the number
-of nodes. `simulate` plays the requests of many workers against the shards, event by event, because what a worker waits for
-is the slowest of all shards, and what a shard does after a failure depends on what piled up; no formula has that.
-`recovery` adds up how long a lost node is away. All speeds come from a file of measurements (``benchmarks/scale.py``
-writes it); everything else is an assumption, and stands in `Workload`, `Node` and `Policy` with its default.
+Three parts. `size` divides: rows by memory, work by speed, bytes by network and disk; the largest quotient is the
+number of nodes. `simulate` plays the requests of many workers against the shards, event by event, because what a worker
+waits for is the slowest of all shards, and what a shard does after a failure depends on what piled up; no formula has
+that. `recovery` adds up how long a lost node is away. All speeds come from a file of measurements
+(``benchmarks/scale.py`` writes it); everything else is an assumption, and stands in `Workload`, `Node` and `Policy`
+with its default.
 
 The model. Rows are spread over the shards by hashing. A batch of examples looks distinct rows up: one pull to every
 shard, the gradient, one push to every shard. A shard is one actor on one core and serves requests in order of arrival;

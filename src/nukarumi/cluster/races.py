@@ -142,6 +142,7 @@ class Ray:
 
     def _connected(self) -> Session:
         if self._session is None or not self._session.ray.is_initialized():
+            self.close()  # what is left of a connection that somebody else has ended
             self._session = connect(self.address, cpus=self.cpus, seconds=self.seconds)
         return self._session
 
