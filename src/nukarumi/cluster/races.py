@@ -129,9 +129,9 @@ class Ray:
                     else:
                         self._raised(job, value, waiting)
         finally:
-            for reference in flying:  # also when the caller lost interest, or Ctrl-C came
+            for reference in () if session.lost else flying:  # also when the caller lost interest, or Ctrl-C came
                 ray.cancel(reference, force=True)
-            if flying and not session.owned:
+            if flying and not session.owned and not session.lost:
                 ray.wait([*flying], num_returns=len(flying), timeout=min(10.0, self.seconds))
 
     def close(self) -> None:
