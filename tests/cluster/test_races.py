@@ -6,9 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import ray
@@ -272,6 +274,20 @@ def test_versions_that_differ_are_refused(cluster, monkeypatch):
     monkeypatch.setattr(connect, "own_versions", lambda: {"Python": "3.11.7", "NumPy": "1.0.0", "nukarumi": "9.9"})
     with pytest.raises(BadInput, match=r"every node must have the driver's versions. Received: node .* has .*NumPy "):
         list(Ray().run(double, [1]))
+
+
+def test_head_that_stops_answering_is_named_within_the_limit():
+    """The real one takes its time, and Ray ends a process that has lost its head; so a mute one stands in."""
+    never = threading.Event()
+    mute = SimpleNamespace(
+        get_runtime_context=lambda: SimpleNamespace(gcs_address="10.0.0.1:6379"), nodes=never.wait, shutdown=never.wait
+    )
+    session = connect.Session(mute, owned=False, folder=None, seconds=0.1)
+    with pytest.raises(connect.ClusterError, match=r"head \(10.0.0.1:6379\) did not answer within 0.1 s"):
+        session.cpus()
+    assert session.lost
+    never.set()
+    session.close()
 
 
 def test_missing_package_is_named():
