@@ -11,6 +11,7 @@ own, because ``ray.init`` cannot be given a time limit and cannot be interrupted
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -126,6 +127,8 @@ class Session:
         self.lost = False
         self._folder = folder
         self._checked: set[str] = set()
+        if owned:
+            atexit.register(self.close)  # for a program that forgets to, or ends with an error
 
     def nodes(self) -> list[dict[str, Any]]:
         """List the nodes that are alive, as ``ray.nodes`` describes them.
@@ -209,6 +212,7 @@ class Session:
         if not self.owned:
             return
         self.owned = False
+        atexit.unregister(self.close)
         if self.lost:
             _within(5.0, self.ray.shutdown)
         else:
