@@ -111,10 +111,10 @@ def test_size_by_hand():
     a_row = (1e-6 + 2 * 264e-9) + (0.25e-6 + 2 * 264e-9)
     assert found.for_memory == found.nodes == 6
     assert found.for_work == math.ceil(rows * a_row / (8 * (0.6 - 20e-4)))
-    assert found.for_network == math.ceil(rows * 272 / (25e9 / 8 * 0.6))
+    assert found.for_network == math.ceil((rows * (272 + 264) + 512e9 / 600) / (25e9 / 8 * 0.6))
     assert found.for_disk == math.ceil((rows * 264 + 512e9 / 600) / (2e9 * 0.6))
     assert found.memory == pytest.approx(512e9 / 6)
-    assert found.traffic == pytest.approx(rows * 272 / 6)
+    assert found.traffic == pytest.approx((rows * (272 + 264) + 512e9 / 600) / 6)
     assert found.busy == pytest.approx(20e-4 + rows * a_row / 48)
     assert found.busy == pytest.approx(10 * (found.push_seconds + found.pull_seconds))
 

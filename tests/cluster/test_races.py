@@ -6,9 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import ray
@@ -108,6 +110,11 @@ class TestBeforeConnecting:
         assert list(engine.run(double, [])) == []
         engine.close()
         assert not ray.is_initialized()
+
+    def test_ray_is_imported_when_it_is_wanted_and_not_before(self):
+        look = "import sys; from nukarumi.cluster import Ray; engine = Ray(); print('ray' in sys.modules)"
+        seen = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+        assert seen.stdout == "False\n"
 
     def test_address_without_the_engine(self, tmp_path):
         ended = subprocess.run(
@@ -269,6 +276,20 @@ def test_versions_that_differ_are_refused(cluster, monkeypatch):
         list(Ray().run(double, [1]))
 
 
+def test_head_that_stops_answering_is_named_within_the_limit():
+    """The real one takes its time, and Ray ends a process that has lost its head; so a mute one stands in."""
+    never = threading.Event()
+    mute = SimpleNamespace(
+        get_runtime_context=lambda: SimpleNamespace(gcs_address="10.0.0.1:6379"), nodes=never.wait, shutdown=never.wait
+    )
+    session = connect.Session(mute, owned=False, folder=None, seconds=0.1)
+    with pytest.raises(connect.ClusterError, match=r"head \(10.0.0.1:6379\) did not answer within 0.1 s"):
+        session.cpus()
+    assert session.lost
+    never.set()
+    session.close()
+
+
 def test_missing_package_is_named():
     with pytest.raises(BadInput, match=r"nukarumi missing in place of 9.9.* pip install nukarumi==9.9"):
         connect.compare({"nukarumi": "9.9"}, {"nukarumi": None}, "node 10.0.0.7")
@@ -296,5 +317,6 @@ def test_node_removed_in_the_middle_and_another_that_comes(cluster):
     given = {**SETTINGS, "options": {"pause": 0.02}, "out": False, "progress": progress}
     there = race(Toy, [Sgd, Ada], engine=Ray(), **given)
     assert progress.runs == 16
+    wait_for(lambda: sum(not node["Alive"] for node in ray.nodes()) == 1)
     here = race(Toy, [Sgd, Ada], engine=Serial(), **{**given, "progress": False, "options": {"pause": 0.0}})
     assert standings(there) == standings(here)

@@ -11,6 +11,8 @@ own, because ``ray.init`` cannot be given a time limit and cannot be interrupted
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import logging
 import os
 import platform
@@ -19,9 +21,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from nukarumi._errors import BadInput
@@ -32,6 +34,9 @@ Versions: TypeAlias = Mapping[str, str]
 
 SECONDS = 60.0
 """How long any single step of connecting may take."""
+
+HEAD_SECONDS = 20.0
+"""How long the head may take to list the nodes; well below the minute after which Ray ends a process without a head."""
 
 ROOM_FOR_SOCKETS = 40
 """Ray puts Unix sockets with names of about 65 letters below its folder, and a socket's path has at most 107."""
@@ -112,17 +117,36 @@ class Session:
         Whether `close` ends the connection (and Ray itself, where it was started for this session alone).
     seconds
         How long any single step may take.
+    lost
+        Whether the head of the cluster has stopped answering; nothing can be asked of Ray any more then.
     """
 
     def __init__(self, ray: Any, *, owned: bool, folder: str | None, seconds: float) -> None:
         self.ray, self.owned, self.seconds = ray, owned, seconds
         self.address = str(ray.get_runtime_context().gcs_address)
+        self.lost = False
         self._folder = folder
         self._checked: set[str] = set()
+        if owned:
+            atexit.register(self.close)  # for a program that forgets to, or ends with an error
 
     def nodes(self) -> list[dict[str, Any]]:
-        """List the nodes that are alive, as ``ray.nodes`` describes them."""
-        return [node for node in self.ray.nodes() if node["Alive"]]
+        """List the nodes that are alive, as ``ray.nodes`` describes them.
+
+        Raises
+        ------
+        ClusterError
+            If the head of the cluster does not answer. Ray itself would wait a minute and then end this process.
+        """
+        answers: list[Any] = []
+        limit = min(self.seconds, HEAD_SECONDS)
+        if self.lost or not _within(limit, lambda: answers.append(self.ray.nodes())) or not answers:
+            self.lost = True
+            raise ClusterError(
+                f"the cluster's head ({self.address}) did not answer within {limit:g} s",
+                "look whether it is alive; start again when it is",
+            )
+        return [node for node in answers[0] if node["Alive"]]
 
     def cpus(self) -> int:
         """Count the CPUs of the nodes that are alive."""
@@ -188,7 +212,11 @@ class Session:
         if not self.owned:
             return
         self.owned = False
-        self.ray.shutdown()
+        atexit.unregister(self.close)
+        if self.lost:
+            _within(5.0, self.ray.shutdown)
+        else:
+            self.ray.shutdown()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -370,7 +398,7 @@ def _unreachable(address: str, why: str) -> BadInput:
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _quietly() -> Iterator[None]:
     """While Ray starts: its advice to its own developers is no news for ours."""
     with warnings.catch_warnings():
@@ -379,7 +407,7 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-@contextmanager
+@contextlib.contextmanager
 def _loopback(ray: Any) -> Iterator[None]:
     """While Ray starts: listen on the loopback address, as Ray does by itself on macOS, not on the network."""
     name, constants = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", ray._private.ray_constants
@@ -393,6 +421,19 @@ def _loopback(ray: Any) -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
+
+
+def _within(seconds: float, work: Callable[[], object]) -> bool:
+    """Do something that cannot be interrupted, and say whether it was done in time; if not, nobody waits for it."""
+    done = threading.Event()
+
+    def run() -> None:
+        with contextlib.suppress(Exception):
+            work()
+        done.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    return done.wait(seconds)
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,11 +2,12 @@
 
     python -m nukarumi.cluster.plan benchmarks/scale.json
 
-Three parts. `size` divides: rows by memory, work by speed, bytes by network and disk; the largest quotient is the number
-of nodes. `simulate` plays the requests of many workers against the shards, event by event, because what a worker waits for
-is the slowest of all shards, and what a shard does after a failure depends on what piled up; no formula has that.
-`recovery` adds up how long a lost node is away. All speeds come from a file of measurements (``benchmarks/scale.py``
-writes it); everything else is an assumption, and stands in `Workload`, `Node` and `Policy` with its default.
+Three parts. `size` divides: rows by memory, work by speed, bytes by network and disk; the largest quotient is the
+number of nodes. `simulate` plays the requests of many workers against the shards, event by event, because what a worker
+waits for is the slowest of all shards, and what a shard does after a failure depends on what piled up; no formula has
+that. `recovery` adds up how long a lost node is away. All speeds come from a file of measurements
+(``benchmarks/scale.py`` writes it); everything else is an assumption, and stands in `Workload`, `Node` and `Policy`
+with its default.
 
 The model. Rows are spread over the shards by hashing. A batch of examples looks distinct rows up: one pull to every
 shard, the gradient, one push to every shard. A shard is one actor on one core and serves requests in order of arrival;
@@ -308,7 +309,6 @@ def size(measured: Measured, work: Workload, node: Node, policy: Policy) -> Size
         calls = 2 * work.batches * measured.call_seconds  # every batch asks every shard twice
         return calls + work.batches * work.distinct * (push + pull) / (nodes * node.shards)
 
-    log = work.batches * work.distinct * work.row_bytes  # pushes that are kept, lest an acknowledged one be lost
     spare = policy.busy - 2 * work.batches * measured.call_seconds
     if spare <= 0:
         raise BadInput(
@@ -316,13 +316,14 @@ def size(measured: Measured, work: Workload, node: Node, policy: Policy) -> Size
             f"{work.batches:.0f} batches a second of {measured.call_seconds:.2g} s a call",
             "pass larger batches",
         )
-    wire = (
-        work.batches * work.distinct * (work.row_bytes + 8)
-    )  # in one direction: rows with one, indices with the other
+    log = work.batches * work.distinct * work.row_bytes  # pushes that are kept, lest an acknowledged one be lost
+    kept = log + work.table_bytes / policy.checkpoint_seconds  # on the disk of another node, to outlive this one
+    # In each direction: the rows of one kind of request, the indices of the other, and what is kept for a neighbour.
+    wire = work.batches * work.distinct * (work.row_bytes + 8) + kept
     for_memory = math.ceil(work.table_bytes / node.memory)
     for_work = math.ceil(work.batches * work.distinct * (push + pull) / (node.shards * spare))
     for_network = math.ceil(wire / (node.network * policy.busy))
-    for_disk = math.ceil((log + work.table_bytes / policy.checkpoint_seconds) / (node.disk * policy.busy))
+    for_disk = math.ceil(kept / (node.disk * policy.busy))
     nodes = max(for_memory, for_work, for_network, for_disk)
     rows = work.distinct / (nodes * node.shards)
     return Size(

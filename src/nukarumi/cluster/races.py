@@ -129,9 +129,9 @@ class Ray:
                     else:
                         self._raised(job, value, waiting)
         finally:
-            for reference in flying:  # also when the caller lost interest, or Ctrl-C came
+            for reference in () if session.lost else flying:  # also when the caller lost interest, or Ctrl-C came
                 ray.cancel(reference, force=True)
-            if flying and not session.owned:
+            if flying and not session.owned and not session.lost:
                 ray.wait([*flying], num_returns=len(flying), timeout=min(10.0, self.seconds))
 
     def close(self) -> None:
@@ -142,6 +142,7 @@ class Ray:
 
     def _connected(self) -> Session:
         if self._session is None or not self._session.ray.is_initialized():
+            self.close()  # what is left of a connection that somebody else has ended
             self._session = connect(self.address, cpus=self.cpus, seconds=self.seconds)
         return self._session
 
