@@ -23,7 +23,7 @@ from nukarumi.linear.shell import add_commands as add_linear
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nukarumi.race import RaceResult
+    from nukarumi.race import Engine, RaceResult
     from nukarumi.trail import Trail
 
 __all__ = ["main", "parser"]
@@ -34,6 +34,7 @@ examples:
   nukarumi race --problem reviews --optimizers sgd,adagrad
   nukarumi race --problem data.csv --epochs 5 --seeds 3 --grid 0.001:1:7
   nukarumi race --json result.json --out races/mine  for a program to read
+  nukarumi race --engine ray --address auto          on the Ray cluster to which this machine belongs
   nukarumi race --resume races/mine                  go on after Ctrl-C, with the same options
 """
 
@@ -147,6 +148,17 @@ def _add_race(commands: Any) -> None:
     )
     add("--batch-size", type=int, metavar="N", help="rows in a batch (default: the problem's)")
     add("--jobs", type=int, metavar="N", help="worker processes; the numbers do not depend on it (default: one a CPU)")
+    add(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="where the runs are done: processes of this machine, or a Ray cluster (default: local)",
+    )
+    add(
+        "--address",
+        metavar="HOST:PORT",
+        help="the head of the Ray cluster, or auto; this machine must belong to it (default: a Ray of its own)",
+    )
     add("--out", metavar="DIR", help="folder for runs, trails and result (default: races/<problem>-<time>)")
     add(
         "--resume",
@@ -251,9 +263,9 @@ def _run(words: list[str]) -> int:
 
 
 def _race(chosen: argparse.Namespace) -> int:
-    from nukarumi.race import Engine, Local, RaceInterrupted, RunError, Serial, parse_grid, race  # noqa: PLC0415
+    from nukarumi.race import RaceInterrupted, RunError, parse_grid, race  # noqa: PLC0415
 
-    engine: Engine = Serial() if chosen.jobs == 1 else Local(chosen.jobs)
+    engine = _engine(chosen)
     code = 0
     try:
         result = race(
@@ -294,6 +306,18 @@ def _race(chosen: argparse.Namespace) -> int:
     if code == 130:
         _say(f"To go on: repeat the command with --resume {result.folder}")
     return code
+
+
+def _engine(chosen: argparse.Namespace) -> Engine:
+    if chosen.engine == "ray":
+        from nukarumi.cluster import Ray  # noqa: PLC0415
+
+        return Ray(chosen.address, cpus=chosen.jobs)
+    if chosen.address is not None:
+        raise BadInput("--address must come with --engine ray", chosen.address, "add --engine ray, or leave it out")
+    from nukarumi.race import Local, Serial  # noqa: PLC0415
+
+    return Serial() if chosen.jobs == 1 else Local(chosen.jobs)
 
 
 def _race_report(result: RaceResult) -> Path | None:
