@@ -1,6 +1,6 @@
 """Push and pull of a table sharded on Ray, beside Ray's own transfer of the same bytes between the same processes.
 
-Each round pushes gradients of many rows and pulls as many rows. Beside it, in turn with it, plain actors in the places
+Each round pushes gradients of many rows and pulls as many rows. Beside it, in turn with it, plain actors on the nodes
 of the shards take one array of the same bytes and give one back, and do nothing else. The ratio is their time over
 the table's: 1 means that the table adds nothing to the transport.
 
@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,12 +42,33 @@ class Transport:
     def __init__(self, out: np.ndarray) -> None:
         self.out = out
 
+    def daemon(self) -> int:
+        """The process that started this one."""
+        return os.getppid()
+
     def take(self, values: np.ndarray) -> None:
         """Let an array come."""
 
     def give(self, places: np.ndarray) -> np.ndarray:
         """Send an array."""
         return self.out
+
+
+def parent(pid: int) -> int:
+    """The process that started another one: for an actor, Ray's daemon of its node."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def beside(pid: int, values: np.ndarray) -> Any:
+    """A plain actor on the node of the actor with this process."""
+    there = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+    for node in ray.nodes():
+        strategy = there(node["NodeID"], soft=False)
+        actor = ray.remote(Transport).options(num_cpus=0, scheduling_strategy=strategy).remote(values.copy())
+        if ray.get(actor.daemon.remote()) == parent(pid):
+            return actor
+        ray.kill(actor)
+    raise LookupError(f"no node has started process {pid}")
 
 
 def alternately(*calls: Callable[[], Any]) -> list[float]:
@@ -66,12 +88,11 @@ def measure(shards: int, partition: str) -> float:
     indices = rng.permutation(given.rows)[: given.batch]
     gradient = Rows(indices, rng.normal(size=(given.batch, given.dim)).astype(np.float32))
     parts = np.array_split(gradient.values, shards)
-    remote = ray.remote(Transport).options(num_cpus=0, scheduling_strategy="SPREAD")
-    plain = [remote.remote(part.copy()) for part in parts]
     places = np.array_split(indices, shards)
     with ShardedTable(
         given.rows, given.dim, optimizer=Adagrad(lr=0.1), shards=shards, partition=partition, log_bytes=1 << 40
     ) as table:
+        plain = [beside(told["pid"], part) for told, part in zip(table.told(), parts, strict=True)]
         push, pull, take, give = alternately(
             lambda: table.push(gradient),
             lambda: table.pull(indices),
