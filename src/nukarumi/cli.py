@@ -184,7 +184,7 @@ def _add_lab(commands: Any) -> None:
         "lab",
         help="open the lab in the browser: see why the hiker stops",
         description="Show the lab, a page on which the optimizers walk over terrains of your choice, until Ctrl-C. "
-        "No request leaves this machine.",
+        "No request leaves this machine, but those of a class to its learners.",
         epilog=LAB_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

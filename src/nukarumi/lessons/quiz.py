@@ -711,7 +711,7 @@ _MAKERS: dict[int, dict[str, Callable[[Dice], Question]]] = {
             _both("The square of the last slope", "直前の傾きの二乗"),
             explanation=_both(
                 "One steep step counts for more than many gentle ones.",
-                "急な一歩は、なだらかな何歩よりも重く効きます。",
+                "急な一歩は、なだらかな数歩分よりも重く効きます。",
             ),
         ),
         "h-after": _h_after,

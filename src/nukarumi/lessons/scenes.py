@@ -32,7 +32,7 @@ SCENES: dict[str, str] = {
     "smooth": "terrain=bowl&start=-7,2&steps=1000&t=0&hikers=Adagrad,lr:0.5&curve=memory",
     "noise": "terrain=bowl&start=-9,2&noise=2&seed=1&steps=2000&t=2000"
     "&hikers=Adagrad,lr:0.3;RMSprop,lr:0.02&chosen=0&curve=rate&logx=1&logy=1&speed=60",
-    "cliff": "terrain=cliff&start=-2,2&steps=800&t=800&hikers=Adagrad,lr:0.5&speed=60",
+    "cliff": "terrain=cliff&start=-2,2&steps=800&t=0&hikers=Adagrad,lr:0.5&speed=60",
     "gentle": "terrain=cliff&start=1,2&steps=800&t=800&hikers=Adagrad,lr:0.5&speed=60",
     # 10: forgetting
     "forget": "terrain=cliff&start=-2,2&steps=800&t=0"

@@ -57,7 +57,7 @@ export const lessonWords = both({
     minutes: (n: string) => `${n} 分`,
     chapter: (n: string) => `第 ${n} 章`,
     of: (n: string, all: string) => `全 ${all} 章の第 ${n} 章`,
-    after: '先に読む章',
+    after: '先に読む章：',
     previous: '前の章',
     next: '次の章',
     bothLanguages: '日英併記',
