@@ -122,7 +122,7 @@ def test_the_mistake_is_named_and_its_line_shown(name):
 
 
 @pytest.mark.parametrize("name", [name for name, (mistakes, _) in WRONG.items() if "rebound" in mistakes])
-@pytest.mark.parametrize(("lang", "claim"), [("en", ("numbers are right",)), ("ja", ("正しくても",))])
+@pytest.mark.parametrize(("lang", "claim"), [("en", "numbers are right"), ("ja", "正しくても")])
 def test_new_arrays_alone_do_not_make_the_numbers_right(name, lang, claim):
     told = marked(f"wrong/{name}").text(lang)
     assert claim not in told

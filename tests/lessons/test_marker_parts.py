@@ -197,7 +197,7 @@ def test_what_is_no_class_is_refused(thing, error):
 
 
 def test_a_missing_file_is_cured_by_its_path():
-    with pytest.raises(BadInput, match="the file must exist. Received: no/such/file.py. Cure: check the path"):
+    with pytest.raises(BadInput, match=r"the file must exist\. Received: no/such/file\.py\. Cure: check the path"):
         check("no/such/file.py:SGD")
 
 
