@@ -226,6 +226,7 @@ def _watch(chosen: argparse.Namespace) -> Iterator[Any]:
 
 def _predict(chosen: argparse.Namespace) -> int:
     from nukarumi._errors import BadInput  # noqa: PLC0415
+    from nukarumi.linear.classifier import plain  # noqa: PLC0415
     from nukarumi.linear.storage import load_with_about  # noqa: PLC0415
     from nukarumi.linear.streaming import predict_file  # noqa: PLC0415
 
@@ -239,15 +240,10 @@ def _predict(chosen: argparse.Namespace) -> int:
         )
     for predictions, _ in predict_file(model, chosen.file, method, **_reading(chosen, about["bits"])):
         if predictions.ndim == 1:
-            sys.stdout.writelines(f"{_word(value)}\n" for value in predictions.tolist())
+            sys.stdout.writelines(f"{plain(value)}\n" for value in predictions.tolist())
         else:
             sys.stdout.writelines(" ".join(map(str, row)) + "\n" for row in predictions.tolist())
     return 0
-
-
-def _word(value: Any) -> str:
-    """A label or a number as people write it: 1, not 1.0; else every digit that it has."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _say(line: str) -> None:

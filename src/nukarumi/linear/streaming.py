@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nukarumi._errors import BadInput
 from nukarumi.linear.base import LinearModel
-from nukarumi.linear.classifier import AdagradClassifier
+from nukarumi.linear.classifier import AdagradClassifier, plain
 from nukarumi.linear.reading import BLOCK, Batch, Format, ahead, batches
 
 __all__ = ["Standing", "fit_file", "predict_file"]
@@ -125,6 +125,12 @@ def _checked(model: LinearModel, path: Path, batch: Batch, classes: Any) -> tupl
         if isinstance(model, AdagradClassifier):
             if classes is None and not hasattr(model, "classes_"):
                 classes = np.unique(batch.y)
+                if len(classes) == 1:
+                    raise BadInput(
+                        "the first block must hold at least two labels, unless all are named",
+                        f"only the label {plain(classes[0])}",
+                        "pass --classes A,B in the shell, classes=[...] in Python",
+                    )
             return model._checked_part(X, batch.y, classes, batch.weight)
         return model._checked_part(X, batch.y, batch.weight)  # type: ignore[no-any-return]
     except BadInput as error:
