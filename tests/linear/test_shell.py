@@ -90,11 +90,19 @@ def test_sparse_weights(folder, capsys):
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (["fit", "none.svm"], 1, "none.svm"),
+        (["fit", "none.svm"], 2, "FILE must be a file that exists. Received: none.svm. Cure: check the path."),
+        (["fit", "."], 2, "FILE must be a file. Received: the folder .. Cure: name a file in it."),
         (["fit", "train.dat"], 2, "must tell its format"),
         (["fit", "bad.svm", "--model", "kept.safetensors"], 2, "bad.svm, line 3, column 5: expected a finite number"),
-        (["fit", "train.svm", "--test", "none.svm"], 1, "none.svm"),
-        (["fit", "train.svm", "--model", "no/such/folder/m"], 1, "--model"),
+        (["fit", "train.svm", "--test", "none.svm"], 2, "--test must be a file that exists"),
+        (["fit", "train.svm", "--start", "none.safetensors"], 2, "--start must be a file that exists"),
+        (
+            ["fit", "train.svm", "--model", "no/such/m"],
+            2,
+            "--model needs a folder that exists. Received: no/such. Cure",
+        ),
+        (["predict", "none.safetensors", "test.svm"], 2, "MODEL must be a file that exists"),
+        (["predict", "hinge.safetensors", "none.svm"], 2, "FILE must be a file that exists"),
         (["fit", "train.svm", "--lr", "-1"], 2, "lr must be"),
         (["fit", "train.svm", "--classes", "1,2"], 2, "labels must be among"),
         (["fit", "train.svm", "--loss", "nonsense"], 2, ""),

@@ -95,15 +95,17 @@ def _reading(chosen: argparse.Namespace, bits: int = 18) -> dict[str, Any]:
 
 
 def _fit(chosen: argparse.Namespace) -> int:
+    from nukarumi._files import checked_input, checked_output  # noqa: PLC0415
     from nukarumi.linear.reading import format_of  # noqa: PLC0415
     from nukarumi.linear.storage import load_with_about, save  # noqa: PLC0415
     from nukarumi.linear.streaming import fit_file  # noqa: PLC0415
 
-    for path in filter(None, (chosen.train, chosen.test)):
-        with path.open("rb"):  # before an hour of training, not after it
-            chosen.format or format_of(path)
-    if chosen.model is not None and not chosen.model.resolve().parent.is_dir():
-        raise FileNotFoundError(f"the folder of --model {chosen.model} is not there")
+    for path, what in ((chosen.train, "FILE"), (chosen.test, "--test"), (chosen.start, "--start")):
+        if path is not None:
+            with checked_input(path, what).open("rb"):  # before an hour of training, not after it
+                path is chosen.start or chosen.format or format_of(path)
+    if chosen.model is not None:
+        checked_output(chosen.model, "--model", "model.safetensors")
     model, about = (_new(chosen), {"bits": 18}) if chosen.start is None else load_with_about(chosen.start)
     reading = _reading(chosen, about["bits"])
     begun, before = time.perf_counter(), model.t_ if chosen.start else 0
@@ -226,11 +228,13 @@ def _watch(chosen: argparse.Namespace) -> Iterator[Any]:
 
 def _predict(chosen: argparse.Namespace) -> int:
     from nukarumi._errors import BadInput  # noqa: PLC0415
+    from nukarumi._files import checked_input  # noqa: PLC0415
     from nukarumi.linear.classifier import plain  # noqa: PLC0415
     from nukarumi.linear.storage import load_with_about  # noqa: PLC0415
     from nukarumi.linear.streaming import predict_file  # noqa: PLC0415
 
-    model, about = load_with_about(chosen.model)
+    checked_input(chosen.file, "FILE")
+    model, about = load_with_about(checked_input(chosen.model, "MODEL"))
     method = {"label": "predict", "score": "decision_function", "probability": "predict_proba"}[chosen.show]
     if method != "predict" and not hasattr(model, "classes_"):
         method = "predict"  # a regressor's score is its prediction
