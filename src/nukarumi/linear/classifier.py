@@ -266,8 +266,8 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
         unseen = np.flatnonzero(known[numbers] != y)
         if len(unseen):
             raise BadInput(
-                f"the labels must be among the classes of the first partial_fit, {known!r:.80}",
-                f"{y[unseen[0]]!r} in row {unseen[0]}",
+                f"the labels must be among the classes of the first partial_fit, {', '.join(map(plain, known)):.80}",
+                f"{plain(y[unseen[0]])} in row {unseen[0]}",
                 "name all classes in the first call, or start afresh",
             )
         self._one_table(len(known))

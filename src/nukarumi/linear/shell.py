@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nukarumi.linear.base import LinearModel
+    from nukarumi.linear.reading import Batch
     from nukarumi.linear.streaming import Standing
 
 __all__ = ["add_commands"]
@@ -58,7 +59,7 @@ def add_commands(commands: Any) -> None:
     add("--quantile", type=float, default=0.5, metavar="X", help="of the loss quantile (default: 0.5)")
     add("--classes", metavar="A,B,...", help="all labels (default: those in the first 8 MiB)")
     add("--json", action="store_true", help="print the result as JSON (default: as sentences)")
-    add("--quiet", action="store_true", help="show no progress (default: show it on standard error)")
+    add("--quiet", action="store_true", help="show no progress and no notes (default: on standard error)")
     _add_format(fit)
     fit.set_defaults(run=_fit)
 
@@ -106,6 +107,8 @@ def _fit(chosen: argparse.Namespace) -> int:
                 path is chosen.start or chosen.format or format_of(path)
     if chosen.model is not None:
         checked_output(chosen.model, "--model", "model.safetensors")
+    elif not chosen.quiet:
+        _note("the model will not be kept; add --model FILE to keep it")
     model, about = (_new(chosen), {"bits": 18}) if chosen.start is None else load_with_about(chosen.start)
     reading = _reading(chosen, about["bits"])
     begun, before = time.perf_counter(), model.t_ if chosen.start else 0
@@ -163,10 +166,12 @@ def _classes(chosen: argparse.Namespace) -> list[Any] | None:
 
 def _judged(model: LinearModel, path: Path, reading: dict[str, Any]) -> dict[str, Any]:
     """Error of labels, or root of the mean squared error, on a file."""
-    from nukarumi.linear.streaming import predict_file  # noqa: PLC0415
+    from nukarumi.linear.streaming import need_known_labels, predict_file  # noqa: PLC0415
 
     rows, wrong = 0, 0.0
-    for predictions, labels in predict_file(model, path, **reading):
+    for predictions, labels in predict_file(
+        model, path, look=lambda batch: need_known_labels(model, path, batch), **reading
+    ):
         rows += len(labels)
         if hasattr(model, "classes_"):
             wrong += float((predictions != labels).sum())
@@ -242,12 +247,24 @@ def _predict(chosen: argparse.Namespace) -> int:
         raise BadInput(
             f"--show {chosen.show} needs a model with probabilities", f"loss {model.loss}", "use --show score"
         )
-    for predictions, _ in predict_file(model, chosen.file, method, **_reading(chosen, about["bits"])):
+    widths = [0]
+
+    def look(batch: Batch) -> None:
+        widths.append(max(widths.pop(), batch.X.shape[1]))
+
+    for predictions, _ in predict_file(model, chosen.file, method, look=look, **_reading(chosen, about["bits"])):
         if predictions.ndim == 1:
             sys.stdout.writelines(f"{plain(value)}\n" for value in predictions.tolist())
         else:
             sys.stdout.writelines(" ".join(map(str, row)) + "\n" for row in predictions.tolist())
+    if widths[0] > model.n_features_in_:
+        told = f"{chosen.file} has {widths[0]:,} columns, the model {model.n_features_in_:,}"
+        _note(f"{told}: those beyond the model's weigh nothing")
     return 0
+
+
+def _note(sentence: str) -> None:
+    sys.stderr.write(f"nukarumi: {sentence}\n")
 
 
 def _say(line: str) -> None:

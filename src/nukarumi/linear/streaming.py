@@ -147,6 +147,20 @@ def _need_labels(path: Path, batch: Batch) -> None:
         )
 
 
+def need_known_labels(model: LinearModel, path: Path, batch: Batch) -> None:
+    """Refuse a batch to judge by that has no label somewhere, or one that the model cannot predict."""
+    _need_labels(path, batch)
+    if isinstance(model, AdagradClassifier):
+        unseen = np.flatnonzero(~np.isin(batch.y, model.classes_))
+        if len(unseen):
+            known = f"{', '.join(map(plain, model.classes_)):.80}"
+            raise BadInput(
+                f"{path}, from line {batch.line}: the labels must be among those of the model, {known}",
+                f"{plain(batch.y[unseen[0]])} for example {unseen[0] + 1} there",
+                "remove those examples, or train with all labels",
+            )
+
+
 def fitted_width(model: LinearModel, X: Any, *, grow: bool) -> Any:
     """The rows with as many columns as the model has: it grows, or what it has never seen is left out."""
     from scipy.sparse import csr_matrix  # noqa: PLC0415
@@ -172,6 +186,7 @@ def predict_file(
     bits: int = 18,
     label: str | None = None,
     block: int = BLOCK,
+    look: Callable[[Batch], None] | None = None,
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Predictions and labels of a file, a block at a time.
 
@@ -185,6 +200,8 @@ def predict_file(
         As in `fit_file`.
     method
         "predict", "decision_function" or "predict_proba".
+    look
+        Shown every batch as it was read, before it is predicted for.
 
     Yields
     ------
@@ -192,4 +209,6 @@ def predict_file(
     """
     with closing(ahead(batches(Path(path), format, bits=bits, label=label, block=block))) as reading:
         for batch in reading:
+            if look is not None:
+                look(batch)
             yield getattr(model, method)(fitted_width(model, batch.X, grow=False)), batch.y
