@@ -202,7 +202,7 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
         if len(classes) < 2:
             raise BadInput(
                 "y must hold at least two classes",
-                f"only the label {plain(classes[0])}",
+                f"one class, only the label {plain(classes[0])}",
                 "bring rows of another class",
             )
         self._one_table(len(classes))
