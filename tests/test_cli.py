@@ -55,6 +55,12 @@ def test_json_to_a_file_and_the_default_folder(tmp_path):
         (["race", "--jobs", "0"], "processes must be"),
         (["race", "--resume", "nowhere"], "nowhere"),
         (["race", "--batch-size", "-3"], "batch_size"),
+        (["race", "--json", "no/such/r.json"], "--json needs a folder that exists. Received: no/such. Cure: mkdir"),
+        (
+            ["quiz", "-o", "no/such/x"],
+            "the quiz needs a folder that exists. Received: no/such. Cure: mkdir -p no/such.",
+        ),
+        (["quiz", "-o", "."], "the quiz needs the name of a file"),
     ],
 )
 def test_bad_input_is_one_sentence(words, says, tmp_path):

@@ -6,7 +6,55 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["write_atomically"]
+from nukarumi._errors import BadInput
+
+__all__ = ["checked_input", "checked_output", "write_atomically"]
+
+
+def checked_input(path: str | os.PathLike[str], what: str) -> Path:
+    """The path of a file to read.
+
+    Raises
+    ------
+    BadInput
+        If nothing is there, or a folder is.
+
+    Examples
+    --------
+    >>> checked_input("no/such/file.svm", "FILE")
+    Traceback (most recent call last):
+        ...
+    nukarumi._errors.BadInput: FILE must be a file that exists. Received: no/such/file.svm. Cure: check the path.
+    """
+    source = Path(path)
+    if source.is_dir():
+        raise BadInput(f"{what} must be a file", f"the folder {source}", "name a file in it")
+    if not source.exists():
+        raise BadInput(f"{what} must be a file that exists", source, "check the path")
+    return source
+
+
+def checked_output(path: str | os.PathLike[str], what: str, name: str) -> Path:
+    """The path of a file to write; ``name`` is what it could be called in a folder.
+
+    Raises
+    ------
+    BadInput
+        If it is a folder, or in a folder that does not exist.
+
+    Examples
+    --------
+    >>> checked_output("no/such/quiz.html", "the quiz", "quiz.html")
+    Traceback (most recent call last):
+        ...
+    nukarumi._errors.BadInput: the quiz needs a folder that exists. Received: no/such. Cure: mkdir -p no/such.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise BadInput(f"{what} needs the name of a file", f"the folder {target}", f"pass {target / name}")
+    if not target.parent.is_dir():
+        raise BadInput(f"{what} needs a folder that exists", target.parent, f"mkdir -p {target.parent}")
+    return target
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:

@@ -265,6 +265,10 @@ def _run(words: list[str]) -> int:
 def _race(chosen: argparse.Namespace) -> int:
     from nukarumi.race import RaceInterrupted, RunError, parse_grid, race  # noqa: PLC0415
 
+    if chosen.json not in (None, "-"):
+        from nukarumi._files import checked_output  # noqa: PLC0415
+
+        checked_output(chosen.json, "--json", "result.json")
     engine = _engine(chosen)
     code = 0
     try:

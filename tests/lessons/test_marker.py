@@ -33,6 +33,7 @@ WRONG = {
     "nesterov_is_momentum": (["another_kind"], None),
     "nesterov_no_look_ahead": (["no_look_ahead"], "params[key] +="),
     "adagrad_h_overwritten": (["h_overwritten"], "self.h[key] = grads"),
+    "adagrad_new_arrays_unsquared": (["gradient_not_squared", "rebound"], "self.h[k] += grads[k]"),
     "adagrad_forgot_grads": (["gradient_forgotten"], "self.lr / (np.sqrt"),
     "adagrad_no_root": (["no_root"], "/ (h + self.eps)"),
     "adagrad_squared_after_adding": (["squared_after_adding"], "(self.h[key] + grads[key]) ** 2"),
@@ -118,6 +119,14 @@ def test_the_mistake_is_named_and_its_line_shown(name):
         assert mark.line is None
     else:
         assert line in line_text(f"wrong/{name}", mark)
+
+
+@pytest.mark.parametrize("name", [name for name, (mistakes, _) in WRONG.items() if "rebound" in mistakes])
+@pytest.mark.parametrize(("lang", "claim"), [("en", "numbers are right"), ("ja", "正しくても")])
+def test_new_arrays_alone_do_not_make_the_numbers_right(name, lang, claim):
+    told = marked(f"wrong/{name}").text(lang)
+    assert claim not in told
+    assert "params[key] -= ..." in told
 
 
 @pytest.mark.parametrize("name", UNKNOWN)

@@ -196,6 +196,11 @@ def test_what_is_no_class_is_refused(thing, error):
         check(thing)
 
 
+def test_a_missing_file_is_cured_by_its_path():
+    with pytest.raises(BadInput, match=r"the file must exist\. Received: no/such/file\.py\. Cure: check the path"):
+        check("no/such/file.py:SGD")
+
+
 @pytest.mark.parametrize("options", [{"lang": "la"}, {"seconds": 0}, {"seconds": float("nan")}])
 def test_limits_and_language_are_checked(options, tmp_path):
     path = tmp_path / "a.py"

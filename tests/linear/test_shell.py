@@ -90,13 +90,23 @@ def test_sparse_weights(folder, capsys):
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (["fit", "none.svm"], 1, "none.svm"),
+        (["fit", "none.svm"], 2, "FILE must be a file that exists. Received: none.svm. Cure: check the path."),
+        (["fit", "."], 2, "FILE must be a file. Received: the folder .. Cure: name a file in it."),
         (["fit", "train.dat"], 2, "must tell its format"),
         (["fit", "bad.svm", "--model", "kept.safetensors"], 2, "bad.svm, line 3, column 5: expected a finite number"),
-        (["fit", "train.svm", "--test", "none.svm"], 1, "none.svm"),
-        (["fit", "train.svm", "--model", "no/such/folder/m"], 1, "--model"),
+        (["fit", "train.svm", "--test", "none.svm"], 2, "--test must be a file that exists"),
+        (["fit", "train.svm", "--start", "none.safetensors"], 2, "--start must be a file that exists"),
+        (
+            ["fit", "train.svm", "--model", "no/such/m"],
+            2,
+            "--model needs a folder that exists. Received: no/such. Cure",
+        ),
+        (["predict", "none.safetensors", "test.svm"], 2, "MODEL must be a file that exists"),
+        (["predict", "hinge.safetensors", "none.svm"], 2, "FILE must be a file that exists"),
         (["fit", "train.svm", "--lr", "-1"], 2, "lr must be"),
         (["fit", "train.svm", "--classes", "1,2"], 2, "labels must be among"),
+        (["fit", "train.svm", "--test", "new.svm", "--model", "kept.safetensors"], 2, "those of the model, -1, 1. Rec"),
+        (["fit", "train.vw", "--test", "bare.vw", "--model", "kept.safetensors"], 2, "must have a label"),
         (["fit", "train.svm", "--loss", "nonsense"], 2, ""),
         (["predict", "train.svm", "test.svm"], 2, "must be a whole file"),
         (["predict", "hinge.safetensors", "test.svm", "--show", "probability"], 2, "--show score"),
@@ -105,6 +115,8 @@ def test_sparse_weights(folder, capsys):
 def test_what_is_wrong_is_said_and_nothing_is_written(folder, capsys, words, code, says):
     (folder / "bad.svm").write_text("1 1:2\n-1 1:2\n1 2:x\n")
     (folder / "train.dat").write_text("1 1:2\n")
+    (folder / "new.svm").write_text("1 1:2\n3 1:2\n")
+    (folder / "bare.vw").write_text("1 | word1\n| word2\n")
     (folder / "kept.safetensors").write_text("old")
     assert main(["fit", "train.svm", "--loss", "hinge", "--model", "hinge.safetensors", "--quiet"]) == 0
     capsys.readouterr()
@@ -113,3 +125,24 @@ def test_what_is_wrong_is_said_and_nothing_is_written(folder, capsys, words, cod
     assert says in told.err
     assert told.out == ""
     assert (folder / "kept.safetensors").read_text() == "old"
+
+
+def test_a_model_that_is_not_kept_is_told_unless_quiet(folder, capsys):
+    note = "nukarumi: the model will not be kept; add --model FILE to keep it\n"
+    assert main(["fit", "train.svm"]) == 0
+    assert capsys.readouterr().err.startswith(note)
+    for words in (["--model", "m.safetensors"], ["--quiet"]):
+        assert main(["fit", "train.svm", *words]) == 0
+        assert note not in capsys.readouterr().err
+
+
+def test_columns_that_the_model_has_not_are_counted_once(folder, capsys):
+    assert main(["fit", "train.svm", "--model", "m.safetensors", "--quiet"]) == 0
+    (folder / "wide.svm").write_text("1 3:1\n1 3:1 1299:5\n")
+    (folder / "narrow.svm").write_text("1 3:1\n1 3:1\n")
+    capsys.readouterr()
+    assert main(["predict", "m.safetensors", "wide.svm", "--show", "score"]) == 0
+    wide = capsys.readouterr()
+    assert wide.err == "nukarumi: wide.svm has 1,300 columns, the model 40: those beyond the model's weigh nothing\n"
+    assert main(["predict", "m.safetensors", "narrow.svm", "--show", "score"]) == 0
+    assert capsys.readouterr() == (wide.out, "")

@@ -113,6 +113,26 @@ def test_a_bad_file_leaves_the_model_as_it_was(written, tmp_path, bad):
     assert model.t_ == before[1]
 
 
+@pytest.mark.parametrize("block", [4, 1 << 20])
+def test_one_label_alone_is_told_plainly_but_a_cut_line_first(tmp_path, block):
+    (tmp_path / "one.svm").write_text("1 1:0.5\n1 2:1\n")
+    with pytest.raises(
+        BadInput, match=r"from line 1: .* Received: only the label 1\. Cure: pass --classes A,B .* classes="
+    ):
+        fit_file(AdagradClassifier(), tmp_path / "one.svm", block=block)
+    assert fit_file(AdagradClassifier(), tmp_path / "one.svm", classes=[0, 1], block=block).t_ == 2
+    (tmp_path / "cut.svm").write_text("1 1:0.5\n0 2:1")
+    with pytest.raises(BadInput, match=r"cut\.svm, line 2: every line must end with a newline"):
+        fit_file(AdagradClassifier(), tmp_path / "cut.svm", block=1 << 20)
+
+
+@pytest.mark.parametrize("learn", ["fit", "partial_fit"])
+def test_one_class_alone_is_told_without_arrays(learn):
+    classes = {"classes": ["a"]} if learn == "partial_fit" else {}
+    with pytest.raises(BadInput, match=r"at least two classes\. Received: (one class, )?only the label a\. "):
+        getattr(AdagradClassifier(), learn)([[0.0], [1.0]], ["a", "a"], **classes)
+
+
 def test_no_examples_and_no_labels(tmp_path):
     (tmp_path / "empty.svm").write_text("# nothing\n")
     (tmp_path / "bare.vw").write_text("1 | a\n| b\n")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nukarumi._errors import BadInput
-from nukarumi._files import write_atomically
+from nukarumi._files import checked_output, write_atomically
 from nukarumi.lab.page import page
 
 __all__ = ["write_handout", "write_page"]
@@ -39,10 +38,6 @@ def write_handout(path: str | os.PathLike[str], lang: str = "both") -> Path:
 
 def write_page(path: str | os.PathLike[str], text: str) -> Path:
     """Write a page, whole or not at all."""
-    target = Path(path)
-    if target.is_dir():
-        raise BadInput("the page needs the name of a file", f"the folder {target}", f"pass {target / 'lab.html'}")
-    if not target.parent.is_dir():
-        raise BadInput("the page needs a folder that exists", target.parent, f"mkdir -p {target.parent}")
+    target = checked_output(path, "the page", "lab.html")
     write_atomically(target, text.encode())
     return target

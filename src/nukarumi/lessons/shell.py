@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from nukarumi._errors import BadInput
-from nukarumi._files import write_atomically
+from nukarumi._files import checked_output, write_atomically
 
 __all__ = ["add_quiz", "quiz", "run_quiz"]
 
@@ -41,6 +41,8 @@ def run_quiz(options: argparse.Namespace) -> int:
     int
         The exit code, 0.
     """
+    if options.out:
+        checked_output(options.out, "the quiz", "quiz.gift" if options.format == "gift" else "quiz.html")
     text = quiz(options.lang, options.format, options.answers, options.chapter, options.seed)
     if options.out:
         write_atomically(options.out, text.encode())

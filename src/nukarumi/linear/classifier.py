@@ -201,7 +201,9 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
         classes = np.unique(y)
         if len(classes) < 2:
             raise BadInput(
-                "y must hold at least two classes", f"one class, {classes[0]!r}", "bring rows of another class"
+                "y must hold at least two classes",
+                f"one class, only the label {plain(classes[0])}",
+                "bring rows of another class",
             )
         self._one_table(len(classes))
         weight = self._of_classes(classes, y, self._weight(sample_weight, X))
@@ -254,7 +256,9 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
             )
         if len(known) < 2:
             raise BadInput(
-                "classes must hold at least two classes", f"{known!r:.80}", "name all classes that will come"
+                "classes must hold at least two classes",
+                f"only the label {plain(known[0])}" if len(known) else "none",
+                "name all classes that will come",
             )
         X, y = self._checked(X, y, reset=first)
         check_classification_targets(y)
@@ -262,8 +266,8 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
         unseen = np.flatnonzero(known[numbers] != y)
         if len(unseen):
             raise BadInput(
-                f"the labels must be among the classes of the first partial_fit, {known!r:.80}",
-                f"{y[unseen[0]]!r} in row {unseen[0]}",
+                f"the labels must be among the classes of the first partial_fit, {', '.join(map(plain, known)):.80}",
+                f"{plain(y[unseen[0]])} in row {unseen[0]}",
                 "name all classes in the first call, or start afresh",
             )
         self._one_table(len(known))
@@ -342,3 +346,14 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
 
     def _score(self, X: Any, y: Any, sample_weight: Floats) -> float:
         return float(np.average(self._named(self._raw(X)) == y, weights=sample_weight))
+
+
+def plain(label: Any) -> str:
+    """A label or a number as people write it: 1, not 1.0; else every digit that it has.
+
+    Examples
+    --------
+    >>> plain(1.0), plain(0.25), plain("cat")
+    ('1', '0.25', 'cat')
+    """
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)

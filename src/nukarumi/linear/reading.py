@@ -209,34 +209,42 @@ def _text(path: Path, kind: Format, bits: int, block: int) -> Iterator[Batch]:
         line, rest = 1, b""
         while True:
             try:
-                text = _block(file, rest, block)
+                text, ended = _block(file, rest, block)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
                 raise BadInput(
                     f"{path} must be a whole gzip file", f"{error} after line {line - 1}", "copy or pack it again"
                 ) from error
             end = text.rfind(b"\n") + 1
-            if not end:
-                if text:
-                    raise BadInput(
-                        f"{path}, line {line}: every line must end with a newline",
-                        f"the file ends in {text[-40:].decode('utf-8', 'replace')!r}",
-                        "if that is a whole line, add a newline; else the file has been cut, so fetch it again",
-                    )
-                return
-            batch, lines = _parse(path, kind, bits, text, end, line, min(1.0, raw.tell() / size))
+            batch, lines = None, 0
+            if end:
+                batch, lines = _parse(path, kind, bits, text, end, line, min(1.0, raw.tell() / size))
             rest, line = text[end:], line + lines
+            if ended and rest:
+                raise BadInput(
+                    f"{path}, line {line}: every line must end with a newline",
+                    f"the file ends in {rest[-40:].decode('utf-8', 'replace')!r}",
+                    "if that is a whole line, add a newline; else the file has been cut, so fetch it again",
+                )
+            if not end:
+                return
             if batch is not None:
                 yield batch
 
 
-def _block(file: BinaryIO | gzip.GzipFile, rest: bytes, block: int) -> bytes:
-    """About so many bytes more, and always a line end unless there is none before the end of the file."""
+def _block(file: BinaryIO | gzip.GzipFile, rest: bytes, block: int) -> tuple[bytes, bool]:
+    """About so many bytes more, with a line end unless the file has no more; and whether that was its end.
+
+    A cut line is thus known of before anything is made of the lines before it.
+    """
     parts = [rest]
     while True:
         part = file.read(block)
         parts.append(part)
         if not part or b"\n" in part:
-            return b"".join(parts)
+            if part and not part.endswith(b"\n"):
+                part = file.read(1)
+                parts.append(part)
+            return b"".join(parts), not part
 
 
 def _parse(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nukarumi.linear.base import LinearModel
+    from nukarumi.linear.reading import Batch
     from nukarumi.linear.streaming import Standing
 
 __all__ = ["add_commands"]
@@ -58,7 +59,7 @@ def add_commands(commands: Any) -> None:
     add("--quantile", type=float, default=0.5, metavar="X", help="of the loss quantile (default: 0.5)")
     add("--classes", metavar="A,B,...", help="all labels (default: those in the first 8 MiB)")
     add("--json", action="store_true", help="print the result as JSON (default: as sentences)")
-    add("--quiet", action="store_true", help="show no progress (default: show it on standard error)")
+    add("--quiet", action="store_true", help="show no progress and no notes (default: on standard error)")
     _add_format(fit)
     fit.set_defaults(run=_fit)
 
@@ -95,15 +96,19 @@ def _reading(chosen: argparse.Namespace, bits: int = 18) -> dict[str, Any]:
 
 
 def _fit(chosen: argparse.Namespace) -> int:
+    from nukarumi._files import checked_input, checked_output  # noqa: PLC0415
     from nukarumi.linear.reading import format_of  # noqa: PLC0415
     from nukarumi.linear.storage import load_with_about, save  # noqa: PLC0415
     from nukarumi.linear.streaming import fit_file  # noqa: PLC0415
 
-    for path in filter(None, (chosen.train, chosen.test)):
-        with path.open("rb"):  # before an hour of training, not after it
-            chosen.format or format_of(path)
-    if chosen.model is not None and not chosen.model.resolve().parent.is_dir():
-        raise FileNotFoundError(f"the folder of --model {chosen.model} is not there")
+    for path, what in ((chosen.train, "FILE"), (chosen.test, "--test"), (chosen.start, "--start")):
+        if path is not None:
+            with checked_input(path, what).open("rb"):  # before an hour of training, not after it
+                path is chosen.start or chosen.format or format_of(path)
+    if chosen.model is not None:
+        checked_output(chosen.model, "--model", "model.safetensors")
+    elif not chosen.quiet:
+        _note("the model will not be kept; add --model FILE to keep it")
     model, about = (_new(chosen), {"bits": 18}) if chosen.start is None else load_with_about(chosen.start)
     reading = _reading(chosen, about["bits"])
     begun, before = time.perf_counter(), model.t_ if chosen.start else 0
@@ -161,10 +166,12 @@ def _classes(chosen: argparse.Namespace) -> list[Any] | None:
 
 def _judged(model: LinearModel, path: Path, reading: dict[str, Any]) -> dict[str, Any]:
     """Error of labels, or root of the mean squared error, on a file."""
-    from nukarumi.linear.streaming import predict_file  # noqa: PLC0415
+    from nukarumi.linear.streaming import need_known_labels, predict_file  # noqa: PLC0415
 
     rows, wrong = 0, 0.0
-    for predictions, labels in predict_file(model, path, **reading):
+    for predictions, labels in predict_file(
+        model, path, look=lambda batch: need_known_labels(model, path, batch), **reading
+    ):
         rows += len(labels)
         if hasattr(model, "classes_"):
             wrong += float((predictions != labels).sum())
@@ -226,10 +233,13 @@ def _watch(chosen: argparse.Namespace) -> Iterator[Any]:
 
 def _predict(chosen: argparse.Namespace) -> int:
     from nukarumi._errors import BadInput  # noqa: PLC0415
+    from nukarumi._files import checked_input  # noqa: PLC0415
+    from nukarumi.linear.classifier import plain  # noqa: PLC0415
     from nukarumi.linear.storage import load_with_about  # noqa: PLC0415
     from nukarumi.linear.streaming import predict_file  # noqa: PLC0415
 
-    model, about = load_with_about(chosen.model)
+    checked_input(chosen.file, "FILE")
+    model, about = load_with_about(checked_input(chosen.model, "MODEL"))
     method = {"label": "predict", "score": "decision_function", "probability": "predict_proba"}[chosen.show]
     if method != "predict" and not hasattr(model, "classes_"):
         method = "predict"  # a regressor's score is its prediction
@@ -237,17 +247,24 @@ def _predict(chosen: argparse.Namespace) -> int:
         raise BadInput(
             f"--show {chosen.show} needs a model with probabilities", f"loss {model.loss}", "use --show score"
         )
-    for predictions, _ in predict_file(model, chosen.file, method, **_reading(chosen, about["bits"])):
+    widths = [0]
+
+    def look(batch: Batch) -> None:
+        widths.append(max(widths.pop(), batch.X.shape[1]))
+
+    for predictions, _ in predict_file(model, chosen.file, method, look=look, **_reading(chosen, about["bits"])):
         if predictions.ndim == 1:
-            sys.stdout.writelines(f"{_word(value)}\n" for value in predictions.tolist())
+            sys.stdout.writelines(f"{plain(value)}\n" for value in predictions.tolist())
         else:
             sys.stdout.writelines(" ".join(map(str, row)) + "\n" for row in predictions.tolist())
+    if widths[0] > model.n_features_in_:
+        told = f"{chosen.file} has {widths[0]:,} columns, the model {model.n_features_in_:,}"
+        _note(f"{told}: those beyond the model's weigh nothing")
     return 0
 
 
-def _word(value: Any) -> str:
-    """A label or a number as people write it: 1, not 1.0; else every digit that it has."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+def _note(sentence: str) -> None:
+    sys.stderr.write(f"nukarumi: {sentence}\n")
 
 
 def _say(line: str) -> None:

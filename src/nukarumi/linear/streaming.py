@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nukarumi._errors import BadInput
 from nukarumi.linear.base import LinearModel
-from nukarumi.linear.classifier import AdagradClassifier
+from nukarumi.linear.classifier import AdagradClassifier, plain
 from nukarumi.linear.reading import BLOCK, Batch, Format, ahead, batches
 
 __all__ = ["Standing", "fit_file", "predict_file"]
@@ -125,6 +125,12 @@ def _checked(model: LinearModel, path: Path, batch: Batch, classes: Any) -> tupl
         if isinstance(model, AdagradClassifier):
             if classes is None and not hasattr(model, "classes_"):
                 classes = np.unique(batch.y)
+                if len(classes) == 1:
+                    raise BadInput(
+                        "the first block must hold at least two labels, unless all are named",
+                        f"only the label {plain(classes[0])}",
+                        "pass --classes A,B in the shell, classes=[...] in Python",
+                    )
             return model._checked_part(X, batch.y, classes, batch.weight)
         return model._checked_part(X, batch.y, batch.weight)  # type: ignore[no-any-return]
     except BadInput as error:
@@ -139,6 +145,20 @@ def _need_labels(path: Path, batch: Batch) -> None:
             f"none for example {row + 1} of those from line {batch.line} on",
             "add it or remove that line",
         )
+
+
+def need_known_labels(model: LinearModel, path: Path, batch: Batch) -> None:
+    """Refuse a batch to judge by that has no label somewhere, or one that the model cannot predict."""
+    _need_labels(path, batch)
+    if isinstance(model, AdagradClassifier):
+        unseen = np.flatnonzero(~np.isin(batch.y, model.classes_))
+        if len(unseen):
+            known = f"{', '.join(map(plain, model.classes_)):.80}"
+            raise BadInput(
+                f"{path}, from line {batch.line}: the labels must be among those of the model, {known}",
+                f"{plain(batch.y[unseen[0]])} for example {unseen[0] + 1} there",
+                "remove those examples, or train with all labels",
+            )
 
 
 def fitted_width(model: LinearModel, X: Any, *, grow: bool) -> Any:
@@ -166,6 +186,7 @@ def predict_file(
     bits: int = 18,
     label: str | None = None,
     block: int = BLOCK,
+    look: Callable[[Batch], None] | None = None,
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Predictions and labels of a file, a block at a time.
 
@@ -179,6 +200,8 @@ def predict_file(
         As in `fit_file`.
     method
         "predict", "decision_function" or "predict_proba".
+    look
+        Shown every batch as it was read, before it is predicted for.
 
     Yields
     ------
@@ -186,4 +209,6 @@ def predict_file(
     """
     with closing(ahead(batches(Path(path), format, bits=bits, label=label, block=block))) as reading:
         for batch in reading:
+            if look is not None:
+                look(batch)
             yield getattr(model, method)(fitted_width(model, batch.X, grow=False)), batch.y

@@ -98,7 +98,7 @@ def of_file(path: str | Path, name: str | None = None) -> Source:
     """
     path = Path(path)
     if not path.is_file():
-        raise BadInput("the file must exist", f"{path}", "pass FILE.py:CLASS")
+        raise BadInput("the file must exist", f"{path}", "check the path")
     raw = path.read_bytes()
     if len(raw) > LARGEST:
         raise BadInput("the file must be a class, of a few lines", f"{path} of {len(raw)} bytes", "pass FILE.py:CLASS")

@@ -153,9 +153,9 @@ class Sentence(Enum):
         "クラスの名前は {named} ですが、{kind} とまったく同じ動きをします。",
     )
     REBOUND = (
-        ("It creates new arrays instead of changing params in place: the numbers are right, but a network that holds "
-        "the old arrays stays untrained. Write params[key] -= ... ."),
-        ("params の配列をその場で変えず、新しい配列を作っています。数値は正しくても、元の配列を持っている"
+        ("It creates new arrays instead of changing params in place: a network that holds the old arrays stays "
+        "untrained. Write params[key] -= ... ."),
+        ("params の配列をその場で変えず、新しい配列を作っています。元の配列を持っている"
         "ネットワークは学習しません。params[key] -= ... と書きましょう。"),
     )  # fmt: skip
     RETURNED = (
