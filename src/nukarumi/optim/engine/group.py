@@ -32,8 +32,11 @@ PACKED = 4096
 BLOCK = 16384
 """Entries that the NumPy engine computes at a time: its temporaries then stay in the second-level cache."""
 
-CHUNK = 32768
-"""Entries that a thread of the compiled engine takes at a time."""
+CHUNK = 131072
+"""Entries that a thread of the compiled engine takes at a time: long enough for the memory's prefetchers."""
+
+BUFFER = 32768
+"""Entries of each stream that the compiled engine brings into line at a time where a leaf is not direct."""
 
 SHARED = 131072
 """Entries from which an update is worth more than one thread."""
@@ -292,7 +295,7 @@ class Group:
             pieces = iter([(line, np.array([g], self.dtype), *(state.reshape(1) for state in leaf.states))])
         else:
             line = None
-            pieces = self._aligned(leaf, g, CHUNK)
+            pieces = self._aligned(leaf, g, BUFFER)
         row = np.empty(3 + self._streams, np.int64)
         for piece in pieces:
             row[0] = len(piece[0])
