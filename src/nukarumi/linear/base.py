@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -29,7 +30,7 @@ PENALTIES = (None, "l1", "l2", "elasticnet")
 UPDATES = {"mirror": "mirror", "cmd": "mirror", "rda": "rda"}
 
 
-class LinearModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class LinearModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no types
     """A linear model trained by Adagrad, one example after the other."""
 
     losses: dict[str, str] = {}
@@ -65,12 +66,13 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
 
     # What the kind of estimator decides -------------------------------------------------------------------------------
 
+    @abstractmethod
     def _targets(self, y: NDArray[Any]) -> Floats:
         """The targets as the loops read them, (outputs or 1, rows)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _outputs(self) -> int:
-        raise NotImplementedError
+        """How many rows of weights there are."""
 
     def _loss(self) -> str:
         return self.losses[self.loss]
@@ -82,8 +84,9 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
     def _jobs(self) -> int:
         return 1
 
+    @abstractmethod
     def _score(self, X: Any, y: Any, sample_weight: Floats) -> float:
-        raise NotImplementedError
+        """How well rows that were set aside are predicted; larger is better."""
 
     # What is learnt ---------------------------------------------------------------------------------------------------
 
