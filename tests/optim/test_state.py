@@ -36,6 +36,7 @@ from optim_family import (
 from safetensors.numpy import load_file, save_file
 
 from nukarumi import SGD, Adagrad, Adam, AdamW, RMSprop
+from nukarumi._errors import BadType
 from nukarumi._files import write_atomically
 from nukarumi.optim.base import Optimizer
 
@@ -557,3 +558,50 @@ class _Failing:
 
     def __exit__(self, *args: Any) -> Any:
         return self._file.__exit__(*args)
+
+
+def _exchanged(h: Any) -> None:
+    h["W"] = np.zeros(2)
+
+
+EXCHANGES: dict[str, Callable[[Any], Any]] = {
+    "set": _exchanged,
+    "delete": lambda h: h.__delitem__("W"),
+    "update": lambda h: h.update(W=np.zeros(2)),
+    "merge": lambda h: h.__ior__({"W": np.zeros(2)}),
+    "pop": lambda h: h.pop("W"),
+    "popitem": lambda h: h.popitem(),
+    "setdefault": lambda h: h.setdefault("W", np.zeros(2)),
+    "clear": lambda h: h.clear(),
+}
+
+
+@pytest.mark.parametrize("how", EXCHANGES)
+@pytest.mark.parametrize("fresh", ["as it is", "copied", "pickled", "loaded"])
+def test_an_array_of_the_state_cannot_be_exchanged_in_silence(how: str, fresh: str) -> None:
+    opt, params = Adagrad(lr=0.1), {"W": np.ones(2)}
+    opt.update(params, {"W": np.full(2, 3.0)})
+    if fresh == "copied":
+        opt = copy.deepcopy(opt)
+    elif fresh == "pickled":
+        opt = pickle.loads(pickle.dumps(opt))
+    elif fresh == "loaded":
+        state = opt.state_dict()
+        opt = Adagrad(lr=0.1)
+        opt.load_state_dict(state)
+    assert opt.h is not None
+    with pytest.raises(BadType, match=r"the arrays in h belong to the optimizer.*in place.*use_state"):
+        EXCHANGES[how](opt.h)
+    assert opt.h["W"].tolist() == [9.0, 9.0]
+    opt.update(params, {"W": np.full(2, 4.0)})
+    assert opt.h["W"].tolist() == [25.0, 25.0]
+
+
+def test_a_copy_of_the_states_is_a_dict_of_ones_own() -> None:
+    opt = Adagrad(lr=0.1)
+    opt.update({"W": np.ones(2)}, {"W": np.ones(2)})
+    for mine in (copy.deepcopy(opt.h), pickle.loads(pickle.dumps(opt.h))):
+        assert type(mine) is dict
+        mine["W"] = np.zeros(2)
+    assert opt.h is not None
+    assert opt.h["W"].tolist() == [1.0, 1.0]

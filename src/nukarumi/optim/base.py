@@ -21,6 +21,7 @@ import numpy as np
 from nukarumi import rules
 from nukarumi._errors import BadInput, BadType
 from nukarumi.optim import _checks
+from nukarumi.optim._held import Held
 from nukarumi.optim._settings import CHECKS, Rate, Setting, rate_at
 from nukarumi.optim.engine.group import HELD, Group, Leaf, dense_order
 from nukarumi.optim.engine.recipe import Recipe, recipe
@@ -176,7 +177,7 @@ class Optimizer:
         self._values: dict[str, Any] = {}
         self._plan: _Plan | None = None
         self._stale = False
-        self._state: dict[str, dict[Any, Array]] | None = None
+        self._state: dict[str, Held] | None = None
         self._pinned: set[Any] = set()
         self._clocks: dict[Any, int] = {}
         self._t = 0
@@ -495,10 +496,10 @@ class Optimizer:
     def _adopt(self, plan: _Plan) -> None:
         """Make a plan the current one: its states are the optimizer's from now on."""
         if self._state is None:
-            self._state = {letter: {} for letter in type(self).state_names}
+            self._state = {letter: Held(letter) for letter in type(self).state_names}
         for leaf in plan.leaves:
             for letter, state in zip(type(self).state_names, leaf.states, strict=True):
-                self._state[letter][leaf.name] = state
+                self._state[letter].keep(leaf.name, state)
         self._plan, self._stale = plan, False
 
     def _keep_clocks(self) -> None:
@@ -660,9 +661,9 @@ class Optimizer:
             _checks.require_state(f"{letter}[{name!r}]", array)
         self._keep_clocks()
         if self._state is None:
-            self._state = {letter: {} for letter in letters}
+            self._state = {letter: Held(letter) for letter in letters}
         for letter, array in arrays.items():
-            self._state[letter][name] = array
+            self._state[letter].keep(name, array)
         self._pinned.add(name)
         self._plan = None
 
@@ -716,7 +717,7 @@ class Optimizer:
         self._values, self._overrides = fresh._values, fresh._overrides
         self._plan, self._stale, self._warned = None, False, None
         self._t, self._clocks = found["t"], found["clocks"]
-        self._state = found["state"] if self._t or any(found["state"].values()) else None
+        self._state = Held.all(found["state"]) if self._t or any(found["state"].values()) else None
         self._pinned = set() if copy else {name for arrays in found["state"].values() for name in arrays}
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -775,6 +776,10 @@ class Optimizer:
     def __getstate__(self) -> dict[str, Any]:
         self._keep_clocks()
         return {**self.__dict__, "_plan": None, "_warned": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._state = None if state["_state"] is None else Held.all(state["_state"])
 
     def __copy__(self) -> Self:
         return self.__deepcopy__({})
