@@ -325,13 +325,13 @@ def _engine(chosen: argparse.Namespace) -> Engine:
 
 
 def _race_report(result: RaceResult) -> Path | None:
-    from nukarumi.lab.report import write_report  # noqa: PLC0415
+    from nukarumi.lab.reports import write_report  # noqa: PLC0415
 
     return _written(lambda: write_report(result))
 
 
 def _watch_report(folder: Path, trails: dict[str, Trail]) -> Path | None:
-    from nukarumi.lab.report import watch_report  # noqa: PLC0415
+    from nukarumi.lab.reports import watch_report  # noqa: PLC0415
 
     return _written(lambda: watch_report(folder, trails))
 
@@ -359,7 +359,7 @@ def _lab(chosen: argparse.Namespace) -> int:
     if chosen.race is None:
         text = page("lab", lang=chosen.lang)
     else:
-        from nukarumi.lab.report import report  # noqa: PLC0415
+        from nukarumi.lab.reports import report  # noqa: PLC0415
 
         text = page("report", lang=chosen.lang, report=report(chosen.race))
     serve(text, host=chosen.host or "127.0.0.1", port=chosen.port, browser=not chosen.no_browser, say=_say)

@@ -58,7 +58,7 @@ def test_words_are_understood_before_anything_heavy_is_imported(words):
 def test_the_lab_alone_knows_the_web():
     """The generator of the rules and the race's report run without a web server."""
     code = (
-        "import sys, nukarumi.lab, nukarumi.lab.page, nukarumi.lab.report, nukarumi.race;"
+        "import sys, nukarumi.lab, nukarumi.lab.page, nukarumi.lab.reports, nukarumi.race;"
         "heavy = {'starlette', 'uvicorn', 'anywidget', 'asyncio', 'numba', 'IPython'};"
         "sys.exit(', '.join(heavy & set(sys.modules)) or None)"
     )

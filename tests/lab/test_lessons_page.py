@@ -283,6 +283,39 @@ def test_controls_are_hidden_and_locked_by_the_address(handout, flat):
         assert page.get_by_role("button", name="Present").count() == 0
         assert page.locator("[data-question]").count() == 0
         assert page.get_by_role("radio", name="日本語").is_disabled()
+        assert page.get_by_role("checkbox", name="Both languages").is_disabled()
+
+
+def test_why_is_told_after_the_guess(handout, flat):
+    """The explanation below a question would answer it."""
+    told = "The flatter the ground, the less there is to get tired of."
+    with watched(flat, **CALM) as seen:
+        page = opened(seen, handout, 9, "lang=en&words=metaphor")
+        assert page.get_by_text(told).count() == 0
+        page.locator("[data-predict='smooth'] li button").first.click()
+        assert page.get_by_text(told).is_visible()
+
+        page = opened(seen, handout, 8, "lang=en&words=metaphor")
+        walked = "it strides out. Nobody told the shoes"
+        assert page.get_by_text(walked).count() == 0
+        page.locator("[data-block='pair'] .veil button").first.click()
+        assert page.get_by_text(walked).is_visible()
+        assert not seen.errors
+
+
+def test_what_is_locked_in_a_lesson_can_be_looked_at_but_not_changed(handout, flat):
+    with watched(flat, **CALM) as seen:
+        page = opened(seen, handout, 2, "lang=en&lock=chapters,teacher,present,quiz")
+        assert page.get_by_role("checkbox", name="Instructor").is_disabled()
+        assert page.get_by_role("button", name="Present").is_disabled()
+        answers = page.locator("[data-question] button, [data-question] input")
+        assert answers.count() > 0
+        assert all(each.is_disabled() for each in answers.all())
+        chapters = page.get_by_role("navigation", name="Chapters").get_by_role("listitem")
+        assert chapters.count() == 14
+        chapters.nth(4).click()
+        assert page.locator("[data-chapter='2']").count() == 1
+        assert page.locator("article a[href*='lesson=']:visible").count() == 0
 
 
 def test_on_paper_there_are_no_controls(handout, flat):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nukarumi._errors import BadInput
-from nukarumi.lab.report import LARGEST, command, report, write_report
+from nukarumi.lab.reports import LARGEST, command, report, write_report
 from nukarumi.race import RaceInterrupted, Serial, race
 from nukarumi.trail import Trail
 

@@ -19,8 +19,8 @@ from lab_running import Running
 from nukarumi import SGD, Adagrad, cli
 from nukarumi._errors import BadInput
 from nukarumi.lab import page
-from nukarumi.lab.report import LARGEST, report, watch_report
-from nukarumi.lab.report import watched as gather
+from nukarumi.lab.reports import LARGEST, report, watch_report
+from nukarumi.lab.reports import watched as gather
 from nukarumi.sensor import Finding, Kind, diagnose, watch
 from nukarumi.trail import Trail
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nukarumi.lab.handout import write_handout
-    from nukarumi.lab.report import report, watch_report, write_report
+    from nukarumi.lab.reports import report, watch_report, write_report
     from nukarumi.lab.widget import Lab
 
 __all__ = ["Lab", "report", "watch_report", "write_handout", "write_report"]
 
 ROOMS = {
     "Lab": "widget",
-    "report": "report",
-    "watch_report": "report",
+    "report": "reports",
+    "watch_report": "reports",
     "write_handout": "handout",
-    "write_report": "report",
+    "write_report": "reports",
 }
 
 

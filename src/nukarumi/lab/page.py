@@ -48,7 +48,7 @@ def page(
     lang
         One of `LANGUAGES`.
     report
-        For the mode ``report``: what `nukarumi.lab.report.report` gives.
+        For the mode ``report``: what `nukarumi.lab.reports.report` gives.
     state
         What the lab shows at first: the part after ``#`` in the address of a lab; empty for its beginning.
     role

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nukarumi._errors import BadInput
 from nukarumi.lab.page import LANGUAGES, built, page
-from nukarumi.lab.report import report
+from nukarumi.lab.reports import report
 
 try:
     import anywidget
