@@ -145,7 +145,7 @@ def test_an_unknown_difference_is_told_in_numbers(name):
 @pytest.mark.parametrize("name", [*BROKEN, *HANGING])
 def test_what_cannot_be_run_gets_a_clear_verdict(name):
     sentence, line = (BROKEN | HANGING)[name]
-    mark = marked(f"wrong/{name}", seconds=1.5 if name in HANGING else 10.0)
+    mark = marked(f"wrong/{name}", seconds=4.0 if name in HANGING else 10.0)
     assert (mark.level, mark.level.code) == (Level.BROKEN, 2), mark
     assert sentence in said(mark), mark
     assert (mark.line is None) if line is None else (line in line_text(f"wrong/{name}", mark))
