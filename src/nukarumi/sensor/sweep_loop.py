@@ -1,0 +1,142 @@
+"""The loop of a sweep, in the part of Python that Numba compiles; imported only while it is being compiled.
+
+Sums of squares may be reordered here, unlike anything that an optimizer computes: a reading may round, the training may
+not. They run over blocks so short that float32 loses less than 1e-6 at worst, and a block that leaves the range of
+float32 is summed again in float64. Extremes are sought among whole numbers in the order of the floats, where NaN lies
+beyond infinity: so one comparison finds the extremes and tells of NaN too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+
+from nukarumi.optim.engine.intrinsics import NAMESPACE
+from nukarumi.optim.engine.intrinsics import _typed as typed
+from nukarumi.sensor.sweep import COPY, ENDS, SQUARES, STEPS, WIDTH
+
+__all__ = ["loop_of", "signature"]
+
+BLOCK = 1024
+SMALLEST, LARGEST = 1e-20, 1e30
+"""Between these a block's sum of squares is sound in float32."""
+
+REORDERED = {"error_model": "numpy", "fastmath": {"reassoc", "nsz"}}
+
+
+@njit(**REORDERED)
+def squares(at: Any, start: Any, stop: Any, total: Any) -> Any:
+    for i in range(start, stop):
+        total += at[i] * at[i]
+    return total
+
+
+@njit(**REORDERED)
+def wide_squares(at: Any, start: Any, stop: Any) -> Any:
+    total = 0.0
+    for i in range(start, stop):
+        x = np.float64(at[i])
+        total += x * x
+    return total
+
+
+@njit(**REORDERED)
+def steps(before: Any, after: Any, start: Any, stop: Any, total: Any) -> Any:
+    for i in range(start, stop):
+        x = after[i] - before[i]
+        total += x * x
+    return total
+
+
+@njit(**REORDERED)
+def wide_steps(before: Any, after: Any, start: Any, stop: Any) -> Any:
+    total = 0.0
+    for i in range(start, stop):
+        x = np.float64(after[i]) - np.float64(before[i])
+        total += x * x
+    return total
+
+
+@njit(error_model="numpy")
+def squared(at: Any, start: Any, stop: Any, nought: Any) -> Any:
+    part = np.float64(squares(at, start, stop, nought))
+    return part if SMALLEST < part < LARGEST else wide_squares(at, start, stop)
+
+
+@njit(error_model="numpy")
+def stepped(before: Any, after: Any, start: Any, stop: Any, nought: Any) -> Any:
+    part = np.float64(steps(before, after, start, stop, nought))
+    return part if SMALLEST < part < LARGEST else wide_steps(before, after, start, stop)
+
+
+@njit(error_model="numpy")
+def ends(bits: Any, size: Any, sign: Any, most: Any, least: Any) -> Any:
+    """The extremes in the order of the floats: what is below 0 has all bits but the sign turned over."""
+    low, high = most, least
+    for i in range(size):
+        x = bits[i]
+        x ^= (x >> sign) & most
+        low = min(low, x)
+        high = max(high, x)
+    return low, high
+
+
+def loop_of(dtype: str) -> Any:
+    """The loop over a table of jobs for arrays of one type; `nukarumi.sensor.sweep` says what a job is."""
+    whole = np.dtype(dtype.replace("float", "int"))
+    sign = whole.type(whole.itemsize * 8 - 1)
+    least, most = whole.type(np.iinfo(whole).min), whole.type(np.iinfo(whole).max)
+    nought = np.dtype(dtype).type(0)
+    numbers_at, wide_at = _at(dtype), _at("float64")
+    bits_at, places_at = _at(whole.name), _at("int64")
+    take_one = NAMESPACE["take_one"]
+
+    def loop(jobs: Any, count: Any, constants: Any, counters: Any) -> None:
+        while True:
+            job = take_one(counters, 0)
+            if job >= count:
+                break
+            row = job * WIDTH
+            kind, size = jobs[row], jobs[row + 1]
+            a, b, out = numbers_at(jobs[row + 2]), numbers_at(jobs[row + 3]), wide_at(jobs[row + 4])
+            if kind == COPY:
+                for i in range(size):
+                    b[i] = a[i]
+            elif kind == SQUARES:
+                total = 0.0
+                for start in range(0, size, BLOCK):
+                    total += squared(a, start, min(start + BLOCK, size), nought)
+                out[0] = total
+            elif kind == STEPS:
+                total, length = 0.0, 0.0
+                for start in range(0, size, BLOCK):
+                    stop = min(start + BLOCK, size)
+                    total += stepped(a, b, start, stop, nought)
+                    length += squared(b, start, stop, nought)
+                out[0], out[1] = total, length
+            elif kind == ENDS:
+                low, high = ends(bits_at(jobs[row + 2]), size, sign, most, least)
+                found = bits_at(jobs[row + 4])
+                found[0] = low ^ ((low >> sign) & most)
+                found[1] = high ^ ((high >> sign) & most)
+            else:
+                places = places_at(jobs[row + 5])
+                for i in range(size):
+                    out[i] = np.float64(a[places[i]])
+            take_one(counters, 1)
+
+    return loop
+
+
+def _at(name: str) -> Any:
+    """What reads an address as numbers of a type."""
+    return NAMESPACE[f"{name}_at"] if f"{name}_at" in NAMESPACE else typed(getattr(types, name))
+
+
+def signature(dtype: str) -> Any:
+    """What the loop takes: jobs, their count, nothing, counters."""
+    pointer: Any = types.CPointer
+    words = pointer(types.int64)
+    return types.void(words, types.int64, pointer(getattr(types, dtype)), words)
