@@ -143,7 +143,7 @@ class Sensor:
     def remember(self, name: str, gradient: Any, step: int) -> None:
         """Keep the sample of a gradient of an update that is not recorded, for the cosine of the next one."""
         memory = self._memories.setdefault(name, Memory(len(gradient)))
-        memory.gradient, memory.step = np.asarray(gradient, np.float64), step
+        memory.gradient, memory.step = np.asarray(gradient), step
 
     def record(self, step: int, looks: Sequence[Seen]) -> None:
         """Write the row of an update.

@@ -20,9 +20,10 @@ from nukarumi.sensor.dialects import Dialect, grown
 from nukarumi.trail.columns import QUANTILES
 from nukarumi.trail.reading import cosine, nonfinite, norm, quantiles, sample
 
-__all__ = ["MEASURES", "Derived", "Look", "Memory", "Seen", "Subject", "cosines", "derive", "look", "reading"]
+__all__ = ["MEASURES", "Derived", "Look", "Memory", "Sample", "Seen", "Subject", "cosines", "derive", "look", "reading"]
 
 Floats: TypeAlias = NDArray[np.float64]
+Sample: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 MEASURES: tuple[str, ...] = ("saturated", "unmoved", "swallowed", "nonfinite_states")
 """The columns that a sensor adds to a trail; ``docs/trail.md`` says what they mean."""
@@ -59,7 +60,7 @@ class Subject:
 
 @dataclass
 class Look:
-    """The measurements of one update; samples are flat float64 arrays.
+    """The measurements of one update; samples are flat arrays, in float64 or in the array's own type.
 
     Attributes
     ----------
@@ -81,10 +82,10 @@ class Look:
 
     norms: tuple[float, float, float]
     nonfinite: tuple[int, int, int]
-    gradient: Floats
-    before: Floats
-    after: Floats
-    states: dict[str, Floats] = field(default_factory=dict)
+    gradient: Sample
+    before: Sample
+    after: Sample
+    states: dict[str, Sample] = field(default_factory=dict)
     ends: dict[str, tuple[float, float]] = field(default_factory=dict)
     whole: dict[str, Any] = field(default_factory=dict)
     rate: Any = None
@@ -98,11 +99,11 @@ class Memory:
     def __init__(self, size: int) -> None:
         self.moved = np.zeros(size, np.bool_)
         self.still = size
-        self.weights: Floats | None = None
-        self.gradient: Floats | None = None
+        self.weights: Sample | None = None
+        self.gradient: Sample | None = None
         self.step = -1
 
-    def see(self, before: Floats, after: Floats) -> float:
+    def see(self, before: Sample, after: Sample) -> float:
         """Note what has moved, since the last look and in this update; give the share that never has."""
         if self.still:  # what has once moved is of no more interest
             if self.weights is not None:
@@ -184,17 +185,23 @@ def derive(looks: Sequence[Seen]) -> list[Derived]:
     """
     out = [Derived(np.full(len(QUANTILES), np.nan)) for _ in looks]
     strings: dict[Any, list[int]] = {}
+    steady: dict[Any, Floats] = {}
     for k, (subject, seen, settings) in enumerate(looks):
-        which = subject.dialect
+        which, given = subject.dialect, tuple(settings.values())
         if seen.rate is not None:
             out[k].rate = quantiles(seen.rate)
         elif not which.rate_states:
-            out[k].rate = np.full(len(QUANTILES), float(which.rate({}, settings)))
+            if (id(which), given) not in steady:
+                steady[id(which), given] = np.full(len(QUANTILES), float(which.rate({}, settings)))
+            out[k].rate = steady[id(which), given]
         elif len(which.rate_states) > 1 and seen.whole:
             out[k].rate = quantiles(which.rate(seen.whole, settings))
-        plain = bool(seen.states) and _is_plain(subject, seen)
-        strings.setdefault((which, subject.dtype, subject.start, plain, tuple(settings.items())), []).append(k)
-    for (_, _, _, plain, _), members in strings.items():
+        if not seen.states:
+            continue
+        plain = _is_plain(subject, seen)
+        key = id(which), subject.dtype, subject.start, plain, given, tuple(seen.states)
+        strings.setdefault(key, []).append(k)
+    for (*_, plain, _, _), members in strings.items():
         if plain:
             _derive([looks[k] for k in members], [out[k] for k in members])
         else:
@@ -246,7 +253,7 @@ def _derive(looks: Sequence[Seen], out: Sequence[Derived]) -> None:
     states, ordered = {}, {}
     for letter in looks[0][1].states:
         states[letter] = np.concatenate([seen.states[letter] for _, seen, _ in looks])
-        ordered[letter] = line = states[letter].astype(coarse)
+        ordered[letter] = line = np.array(states[letter], coarse)
         for span in spans:
             line[span].sort()
         made = _between(line[low].astype(np.float64), line[high].astype(np.float64), weight)
@@ -311,7 +318,7 @@ def _derive_odd(look: Seen, out: Derived) -> None:
 
 
 def _stuck(
-    subject: Subject, states: Mapping[str, Floats], gradient: Floats, settings: Mapping[str, float]
+    subject: Subject, states: Mapping[str, Sample], gradient: Sample, settings: Mapping[str, float]
 ) -> NDArray[np.bool_]:
     """Which braking states should change for a gradient like this one, and cannot."""
     which = subject.dialect
@@ -360,7 +367,7 @@ def reading(
     out["saturated"], out["swallowed"] = derived.stuck, derived.swallowed
     if seen.gradient.size and math.prod(subject.shape) <= small:
         with np.errstate(invalid="ignore"):
-            step = seen.after - seen.before
+            step = seen.after.astype(np.float64) - seen.before
         values = {"w": seen.after, "g": seen.gradient, "step": step, **states}
         out |= {
             f"value/{name}": value.reshape(subject.shape) for name, value in values.items() if value.size == step.size
@@ -368,7 +375,7 @@ def reading(
     return out
 
 
-def cosines(pairs: Sequence[tuple[Floats, Floats]]) -> list[float]:
+def cosines(pairs: Sequence[tuple[Sample, Sample]]) -> list[float]:
     """Compute the cosine of each pair of samples; NaN where one has no length or is not finite.
 
     Examples
@@ -380,14 +387,14 @@ def cosines(pairs: Sequence[tuple[Floats, Floats]]) -> list[float]:
     filled = [k for k, (one, _) in enumerate(pairs) if one.size]
     if not filled:
         return out
-    one, other = (np.concatenate([pairs[k][side] for k in filled]) for side in (0, 1))
+    one, other = (np.concatenate([pairs[k][side] for k in filled], dtype=np.float64) for side in (0, 1))
     starts = np.cumsum([0, *(pairs[k][0].size for k in filled[:-1])])
     with np.errstate(all="ignore"):
         sums = [np.add.reduceat(product, starts) for product in (one * other, one * one, other * other)]
         sound = (sums[1] > TINY) & (sums[1] < HUGE) & (sums[2] > TINY) & (sums[2] < HUGE)
         found = np.clip(sums[0] / (np.sqrt(sums[1]) * np.sqrt(sums[2])), -1.0, 1.0)
     for k, value, fine in zip(filled, found.tolist(), sound.tolist(), strict=True):
-        out[k] = value if fine else cosine(*pairs[k])
+        out[k] = value if fine else cosine(*(np.asarray(part, np.float64) for part in pairs[k]))
     return out
 
 

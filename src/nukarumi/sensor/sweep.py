@@ -1,24 +1,23 @@
 """One sweep over memory: all that a reading asks of many arrays, as a list of jobs for one compiled loop.
 
-The loop reads every stream once, makes norms and extremes of it and picks the sample. It is compiled once on a machine,
-at the first reading that wants it, and kept and loaded as the optimizers' loops are; a process that finds it there does
-not import Numba. A job is a row of six whole numbers: kind, entries, two addresses, where the answer goes, and where the
-sample's positions are.
+The loop reads every stream once, makes norms and extremes of it and picks the sample while it is at hand. It is compiled
+once on a machine, at the first reading that wants it, and kept and loaded as the optimizers' loops are; a process that
+finds it there does not import Numba. A job is a row of whole numbers:
 
-=========== =================================== =======================================
-kind        streams                             answer
-=========== =================================== =======================================
-``COPY``    from, to
-``SQUARES`` array                               sum of squares
-``STEPS``   before, after                       sum of squares of the difference, of after
-``ENDS``    array                               least and largest entry, in its own type
-``TAKE``    array                               the entries at the positions, in float64
-=========== =================================== =======================================
+====== ===========================================================================================
+0      ``TAKE``, ``COPY``, or the number of streams that are looked at: before, after, gradient, states
+1, 2   entries, and which of the array's entries is the first of them
+3, 4   the positions of the sample: address and number
+5, 6   where the sample goes, and how much further that of the next stream does
+7      where the answers go: sums of squares of gradient, step and weights; least and largest of each state
+8...   the streams (``COPY``: from, to)
+====== ===========================================================================================
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -29,13 +28,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukarumi.optim.engine import machine, pool
-from nukarumi.sensor.look import Look
+from nukarumi.sensor.look import Look, Sample
 from nukarumi.trail.reading import positions
 
-__all__ = ["COPY", "ENDS", "SQUARES", "STEPS", "TAKE", "WIDTH", "Copies", "Samples", "Sweep", "loop"]
+__all__ = ["COPY", "TAKE", "WIDTH", "Copies", "Samples", "Sweep", "loop"]
 
-COPY, SQUARES, STEPS, ENDS, TAKE = range(5)
-WIDTH = 6
+TAKE, COPY = 1, 2
+STATES = 3
+"""No optimizer has more states."""
+WIDTH = 8 + 3 + STATES
+ANSWERS = 4 + 2 * STATES
+"""What a job answers, in words of eight bytes."""
 
 CHUNK = 131072
 """Entries in one job."""
@@ -96,43 +99,56 @@ class _Jobs:
 
     Parameters
     ----------
-    run
-        The loop.
-    rows
-        For each job: kind, entries, the stream that it reads, the byte in it, a second stream, the number of its answer
-        in a buffer of float64, and the size whose sample is taken.
+    run, dtype
+        The loop, and its type.
+    kind
+        Of all jobs.
+    sizes
+        Entries of each array, which is cut into chunks.
+    streams
+        How many streams each array has.
     """
 
-    def __init__(self, run: Run, rows: Sequence[tuple[int, ...]]) -> None:
-        self._run = run
-        given = np.array(rows, np.int64).reshape(-1, 7)
-        self._table = np.zeros((len(given), WIDTH), np.int64)
-        self._table[:, :2] = given[:, :2]
-        self._first, self._byte, self._second = given[:, 2], given[:, 3], given[:, 4]
-        self._answer = given[:, 5] * 8
-        self._keep = [_places(size) for size in given[:, 6].tolist()]
-        self._table[:, 5] = [address(places) for places in self._keep]
-        self._size = int(given[:, 1].sum())
-        self._at = address(self._table)
+    def __init__(self, run: Run, dtype: str, kind: int, sizes: Sequence[int], streams: int) -> None:
+        self._run, self._streams, self._count = run, streams, len(sizes)
+        item = np.dtype(dtype).itemsize
+        chunks = [
+            (k, min(CHUNK, size - start), start) for k, size in enumerate(sizes) for start in range(0, size, CHUNK)
+        ]
+        self.owner, entries, first = np.array(chunks, np.int64).reshape(-1, 3).T
+        self.firsts = np.searchsorted(self.owner, np.arange(len(sizes)))
+        self._keep = {size: _places(size) for size in sizes}
+        self.cuts = np.cumsum([0, *(len(self._keep[size]) for size in sizes)]).tolist()
+        self._table = table = np.zeros((len(chunks), WIDTH), np.int64)
+        table[:, 0], table[:, 1], table[:, 2] = kind, entries, first
+        begins = []
+        for job, (k, many, start) in enumerate(chunks):
+            places = self._keep[sizes[k]]
+            begin, end = np.searchsorted(places, (start, start + many)).tolist()
+            table[job, 3], table[job, 4] = address(places) + 8 * begin, end - begin
+            begins.append(self.cuts[k] + begin)
+        table[:, 6] = self.cuts[-1]
+        self._sample, self._answer = np.array(begins, np.int64) * item, np.arange(len(chunks)) * (8 * ANSWERS)
+        # The sample's positions count from the array's beginning: where there is nothing but a sample, so does the job.
+        self._byte = first[:, None] * (item if kind != TAKE else 0)
+        self._size = sum(sizes) * streams
+        self._at = address(table)
         self._counters = np.zeros(3, np.int64)
         self._counters_at = address(self._counters)
 
-    def do(self, streams: Sequence[int], answers: Floats | None, threads: int) -> None:
-        """Do the jobs on streams at these addresses."""
-        at, table = np.array(streams, np.int64), self._table
-        np.add(at[self._first], self._byte, out=table[:, 2])
-        np.add(at[self._second], self._byte, out=table[:, 3])
+    def do(self, streams: Sequence[int], samples: Sample | None, answers: Floats | None, threads: int) -> None:
+        """Do the jobs on streams at these addresses: those of all arrays' first stream, then of their second..."""
+        at, table = np.array(streams, np.int64).reshape(self._streams, self._count), self._table
+        np.add(at.T[self.owner], self._byte, out=table[:, 8 : 8 + self._streams])
+        if samples is not None:
+            np.add(self._sample, address(samples), out=table[:, 5])
         if answers is not None:
-            np.add(self._answer, address(answers), out=table[:, 4])
+            np.add(self._answer, address(answers), out=table[:, 7])
         if threads > 1 and self._size >= SHARED:
             pool.run(self._run, self._at, len(table), 0, threads, (table, self._keep))
         else:
             self._counters[:] = 0
             self._run(self._at, len(table), 0, self._counters_at)
-
-
-def _cut(size: int) -> range:
-    return range(0, size, CHUNK)
 
 
 class Copies:
@@ -157,31 +173,25 @@ class Copies:
         whole = np.empty(stops[-1] if stops else 0, dtype)
         self.arrays = [whole[stop - -(-size // 16) * 16 :][:size] for size, stop in zip(sizes, stops, strict=True)]
         self.addresses = [address(array) for array in self.arrays]
-        count = len(sizes)
-        self._jobs = _Jobs(run, [
-            (COPY, min(CHUNK, size - start), k, start * item, count + k, 0, 0)
-            for k, size in enumerate(sizes) for start in _cut(size)
-        ])  # fmt: skip
+        self._jobs = _Jobs(run, dtype, COPY, sizes, 2)
 
     def take(self, given: Sequence[int], threads: int = 1) -> None:
         """Copy the arrays at these addresses."""
-        self._jobs.do([*given, *self.addresses], None, threads)
+        self._jobs.do([*given, *self.addresses], None, None, threads)
 
 
 class Samples:
     """Takes the samples of arrays of one type; they hold until they are taken again."""
 
-    def __init__(self, run: Run, sizes: Sequence[int]) -> None:
-        cuts = np.cumsum([0, *(len(_places(size)) for size in sizes)]).tolist()
-        self._answers = np.empty(cuts[-1])
-        self._parts = [self._answers[cuts[k] : cuts[k + 1]] for k in range(len(sizes))]
-        self._jobs = _Jobs(run, [
-            (TAKE, len(_places(size)), k, 0, 0, cuts[k], size) for k, size in enumerate(sizes)
-        ])  # fmt: skip
+    def __init__(self, run: Run, dtype: str, sizes: Sequence[int]) -> None:
+        self._jobs = _Jobs(run, dtype, TAKE, sizes, 1)
+        cuts = self._jobs.cuts
+        self._samples = np.empty(cuts[-1], dtype)
+        self._parts = [self._samples[cuts[k] : cuts[k + 1]] for k in range(len(sizes))]
 
-    def take(self, given: Sequence[int]) -> list[Floats]:
+    def take(self, given: Sequence[int]) -> list[Sample]:
         """Take the samples of the arrays at these addresses."""
-        self._jobs.do(given, self._answers, 1)
+        self._jobs.do(given, self._samples, None, 1)
         return self._parts
 
 
@@ -199,36 +209,10 @@ class Sweep:
     """
 
     def __init__(self, run: Run, dtype: str, sizes: Sequence[int], states: int) -> None:
-        self._dtype, self._states, self._count = np.dtype(dtype), states, len(sizes)
-        item, count = self._dtype.itemsize, len(sizes)
-        samples = [len(_places(size)) for size in sizes]
-        self._cuts = np.cumsum([0, *samples]).tolist()
-        chunks = [len(_cut(size)) for size in sizes]
-        self._firsts = np.cumsum([0, *chunks[:-1]])
-        self._chunks = sum(chunks)
-        self._kinds = 2 + states
-        begin = 2 * self._chunks * self._kinds
-        rows: list[tuple[int, ...]] = []
-        chunk = 0
-        for k, size in enumerate(sizes):
-            for start in _cut(size):
-                many, byte = min(CHUNK, size - start), start * item
-                rows.append((STEPS, many, k, byte, count + k, 2 * chunk, 0))
-                rows.append((SQUARES, many, 2 * count + k, byte, 0, 2 * (self._chunks + chunk), 0))
-                rows += [
-                    (ENDS, many, (3 + s) * count + k, byte, 0, 2 * ((2 + s) * self._chunks + chunk), 0)
-                    for s in range(states)
-                ]
-                chunk += 1
-            rows += [
-                (TAKE, samples[k], stream * count + k, 0, 0, begin + stream * self._cuts[-1] + self._cuts[k], size)
-                for stream in range(3 + states)
-            ]
-        self._jobs = _Jobs(run, rows)
-        # Two buffers in turn: what is remembered of the last look must outlast this one.
-        self._answers = [np.empty(begin + self._cuts[-1] * (3 + states)) for _ in range(2)]
-        self._turn = 0
-        self._begin = begin
+        self._dtype, self._states = np.dtype(dtype), states
+        self._jobs = _Jobs(run, dtype, 3 + states, sizes, 3 + states)
+        self._answers = np.empty((len(self._jobs.owner), ANSWERS))
+        self._turn, self._samples = 0, np.empty((2, 3 + states, self._jobs.cuts[-1]), dtype)
 
     def look(
         self,
@@ -258,27 +242,23 @@ class Sweep:
             The looks, whose samples hold until the look after the next; None for an array in which something is not
             finite or out of the range of a sum of squares, which is to be looked at in another way.
         """
-        self._turn ^= 1
-        answers = self._answers[self._turn]
-        self._jobs.do([*before, *after, *gradients, *(one for each in states for one in each)], answers, threads)
-        found = answers[: self._begin].reshape(self._kinds, self._chunks, 2)
+        self._turn ^= 1  # what is remembered of the last look must outlast this one
+        parts, firsts, cuts = self._samples[self._turn], self._jobs.firsts, self._jobs.cuts
+        streams = [*before, *after, *gradients, *(one for each in states for one in each)]
+        self._jobs.do(streams, parts, self._answers, threads)
         with np.errstate(all="ignore"):
-            steps = np.add.reduceat(found[0], self._firsts)
-            squares = np.add.reduceat(found[1, :, 0], self._firsts)
-            norms = np.sqrt(np.column_stack([squares, steps])).tolist()
-            ends = found.view(self._dtype)[2:, :, :2]
-            low = np.minimum.reduceat(ends[..., 0], self._firsts, axis=1).tolist() if letters else []
-            high = np.maximum.reduceat(ends[..., 1], self._firsts, axis=1).tolist() if letters else []
-        parts = answers[self._begin :].reshape(3 + self._states, -1)
+            norms = np.sqrt(np.add.reduceat(self._answers[:, :3], firsts)).tolist()
+            ends = self._answers[:, 4:].view(self._dtype)[:, : 2 * self._states]
+            low = np.minimum.reduceat(ends[:, ::2], firsts).tolist()
+            high = np.maximum.reduceat(ends[:, 1::2], firsts).tolist()
         looks: list[Look | None] = []
-        for k in range(self._count):
-            own = {letter: (low[s][k], high[s][k]) for s, letter in enumerate(letters)}
+        for k, (gradient, step, weight) in enumerate(norms):
+            own = {letter: (low[k][s], high[k][s]) for s, letter in enumerate(letters)}
             sound = all(norm == 0.0 or 1e-140 < norm < np.inf for norm in norms[k])
-            if not sound or any(not np.isfinite(one + other) for one, other in own.values()):
+            if not sound or not all(math.isfinite(one + other) for one, other in own.values()):
                 looks.append(None)
                 continue
-            span = slice(self._cuts[k], self._cuts[k + 1])
-            gradient, step, weight = norms[k]
+            span = slice(cuts[k], cuts[k + 1])
             looks.append(Look(
                 (gradient, step, weight), (0, 0, 0), parts[2, span], parts[0, span], parts[1, span],
                 {letter: parts[3 + s, span] for s, letter in enumerate(letters)}, own,

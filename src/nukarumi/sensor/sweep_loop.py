@@ -15,7 +15,7 @@ from numba import njit, types
 
 from nukarumi.optim.engine.intrinsics import NAMESPACE
 from nukarumi.optim.engine.intrinsics import _typed as typed
-from nukarumi.sensor.sweep import COPY, ENDS, SQUARES, STEPS, WIDTH
+from nukarumi.sensor.sweep import COPY, TAKE, WIDTH
 
 __all__ = ["loop_of", "signature"]
 
@@ -72,10 +72,9 @@ def stepped(before: Any, after: Any, start: Any, stop: Any, nought: Any) -> Any:
 
 
 @njit(error_model="numpy")
-def ends(bits: Any, size: Any, sign: Any, most: Any, least: Any) -> Any:
+def ends(bits: Any, start: Any, stop: Any, sign: Any, low: Any, high: Any, most: Any) -> Any:
     """The extremes in the order of the floats: what is below 0 has all bits but the sign turned over."""
-    low, high = most, least
-    for i in range(size):
+    for i in range(start, stop):
         x = bits[i]
         x ^= (x >> sign) & most
         low = min(low, x)
@@ -99,32 +98,41 @@ def loop_of(dtype: str) -> Any:
             if job >= count:
                 break
             row = job * WIDTH
-            kind, size = jobs[row], jobs[row + 1]
-            a, b, out = numbers_at(jobs[row + 2]), numbers_at(jobs[row + 3]), wide_at(jobs[row + 4])
-            if kind == COPY:
+            size, first, places = jobs[row + 1], jobs[row + 2], places_at(jobs[row + 3])
+            samples, stride, streams = numbers_at(jobs[row + 5]), jobs[row + 6], row + 8
+            taken, wanted = 0, jobs[row + 4]
+            if jobs[row] == COPY:
+                a, b = numbers_at(jobs[streams]), numbers_at(jobs[streams + 1])
                 for i in range(size):
                     b[i] = a[i]
-            elif kind == SQUARES:
-                total = 0.0
-                for start in range(0, size, BLOCK):
-                    total += squared(a, start, min(start + BLOCK, size), nought)
-                out[0] = total
-            elif kind == STEPS:
-                total, length = 0.0, 0.0
+            elif jobs[row] == TAKE:
+                a = numbers_at(jobs[streams])
+                for i in range(wanted):
+                    samples[i] = a[places[i]]
+            else:
+                before, after = numbers_at(jobs[streams]), numbers_at(jobs[streams + 1])
+                gradient, kinds = numbers_at(jobs[streams + 2]), jobs[row]
+                answers, found = wide_at(jobs[row + 7]), bits_at(jobs[row + 7] + 32)
+                pushed, step, length = 0.0, 0.0, 0.0
+                for s in range(kinds - 3):
+                    found[2 * s], found[2 * s + 1] = most, least
                 for start in range(0, size, BLOCK):
                     stop = min(start + BLOCK, size)
-                    total += stepped(a, b, start, stop, nought)
-                    length += squared(b, start, stop, nought)
-                out[0], out[1] = total, length
-            elif kind == ENDS:
-                low, high = ends(bits_at(jobs[row + 2]), size, sign, most, least)
-                found = bits_at(jobs[row + 4])
-                found[0] = low ^ ((low >> sign) & most)
-                found[1] = high ^ ((high >> sign) & most)
-            else:
-                places = places_at(jobs[row + 5])
-                for i in range(size):
-                    out[i] = np.float64(a[places[i]])
+                    step += stepped(before, after, start, stop, nought)
+                    length += squared(after, start, stop, nought)
+                    pushed += squared(gradient, start, stop, nought)
+                    for s in range(kinds - 3):
+                        low, high = ends(
+                            bits_at(jobs[streams + 3 + s]), start, stop, sign, found[2 * s], found[2 * s + 1], most
+                        )
+                        found[2 * s], found[2 * s + 1] = low, high
+                    while taken < wanted and places[taken] < first + stop:
+                        for k in range(kinds):
+                            samples[k * stride + taken] = numbers_at(jobs[streams + k])[places[taken] - first]
+                        taken += 1
+                for s in range(2 * (kinds - 3)):
+                    found[s] ^= (found[s] >> sign) & most
+                answers[0], answers[1], answers[2] = pushed, step, length
             take_one(counters, 1)
 
     return loop

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from nukarumi import rules
@@ -24,14 +23,14 @@ from nukarumi.optim.engine.recipe import recipe
 from nukarumi.sensor import sweep
 from nukarumi.sensor.base import Sensor
 from nukarumi.sensor.dialects import Dialect, dialect
-from nukarumi.sensor.look import Look, Subject
+from nukarumi.sensor.look import Look, Sample, Subject
 from nukarumi.trail.reading import norm as exact_norm
 from nukarumi.trail.reading import positions
 
 __all__ = ["KNOWN", "Kept", "Tensors", "TorchSensor", "Touched", "known", "module_names"]
 
 BLOCK = 4096
-Samples: TypeAlias = NDArray[np.float64]
+Samples: TypeAlias = Sample
 
 STATES: dict[str, dict[str, str]] = {
     "SGD": {"momentum_buffer": "v"},
@@ -155,6 +154,8 @@ class TorchSensor(Sensor):
         super().__init__(optimizer, patterns=patterns, **options)
         self._names: dict[int, str] = named
         self._taken: set[str] = set()
+        self._size: list[int] = []
+        self._watched: list[tuple[str, Tensor, Mapping[str, Any]]] = []
         self._before: dict[int, Kept] = {}
         self._fresh: set[int] = set()
         self._recording_now = False
@@ -205,12 +206,18 @@ class TorchSensor(Sensor):
         self._taken.add(name)
         return name
 
-    def _parameters(self) -> Iterable[tuple[str, Tensor, Mapping[str, Any]]]:
-        for g, group in enumerate(self.optimizer.param_groups):
-            for k, parameter in enumerate(group["params"]):
-                name = self.name_of(parameter, group, (g, k))
-                if self.watches(name) and parameter.is_floating_point():
-                    yield name, parameter, group
+    def _parameters(self) -> list[tuple[str, Tensor, Mapping[str, Any]]]:
+        """Name, parameter and group of everything that is watched; worked out anew when a group comes or grows."""
+        groups = self.optimizer.param_groups
+        size = [len(group["params"]) for group in groups]
+        if size != self._size:
+            self._size, self._watched = size, []
+            for g, group in enumerate(groups):
+                for k, parameter in enumerate(group["params"]):
+                    name = self.name_of(parameter, group, (g, k))
+                    if self.watches(name) and parameter.is_floating_point():
+                        self._watched.append((name, parameter, group))
+        return self._watched
 
     # The hooks --------------------------------------------------------------------------------------------------------
 
@@ -220,10 +227,12 @@ class TorchSensor(Sensor):
             return
         with self.guarded(), torch.no_grad():
             self._before, self._fresh = {}, set()
-            watched = [parameter for _, parameter, _ in self._parameters()]
-            if self._known == "SGD":
-                state = self.optimizer.state
-                self._fresh = {id(p) for p in watched if p not in state or state[p].get("momentum_buffer") is None}
+            given, state = self._parameters(), self.optimizer.state
+            watched = [parameter for _, parameter, _ in given]
+            self._fresh = {
+                id(p) for _, p, group in given
+                if group.get("dampening") and state.get(p, {}).get("momentum_buffer") is None
+            }  # fmt: skip
             lazy = self._known in TOUCHED_ROWS_ONLY
             rows = {k: _rows(p.grad) for k, p in enumerate(watched) if lazy and p.grad is not None and p.grad.is_sparse}
             self._before = dict(zip(map(id, watched), self._tensors.keep(watched, rows), strict=True))
@@ -233,12 +242,15 @@ class TorchSensor(Sensor):
             return
         self.step += 1
         if not (self._recording_now or self.due):  # nearly all updates end here
+            self.loss = None
             return
         with self.guarded(), torch.no_grad():
             if self._recording_now:
                 self._recording_now = False
                 self._record()
-            else:  # the next one is recorded, and its cosine looks back at this gradient
+            else:
+                self.loss = None
+                # The next one is recorded, and its cosine looks back at this gradient.
                 given = [(name, p.grad) for name, p, _ in self._parameters() if p.grad is not None]
                 samples = self._tensors.gradient_samples([gradient for _, gradient in given])
                 for (name, _), sample in zip(given, samples, strict=True):
@@ -400,7 +412,7 @@ class Tensors:
                 continue
             sizes = tuple(gradients[k].numel() for k in places)
             if (dtype, sizes) not in self._samples:
-                self._samples[dtype, sizes] = sweep.Samples(run, sizes)
+                self._samples[dtype, sizes] = sweep.Samples(run, dtype, sizes)
             taken = self._samples[dtype, sizes].take([gradients[k].data_ptr() for k in places])
             found |= dict(zip(places, taken, strict=True))
         return [found[k] for k in range(len(gradients))]
