@@ -129,7 +129,7 @@ class Dialect:
             return np.full(np.shape(next(iter(states.values()), 0.0)), np.nan)
         braking = np.asarray(states[self.brake], np.float64)
         free = {**states, self.brake: np.maximum(braking - start, 0.0)}
-        unhindered = self.rate(free, {**settings, "eps": 0.0})
+        unhindered = self.rate(free, {**settings, **{name: 0.0 for name in ("eps", "eps_root") if name in settings}})
         rate = self.rate(states, settings) if rate is None else rate
         with np.errstate(all="ignore"):
             share = 1.0 - rate / unhindered
@@ -215,6 +215,7 @@ RELATIVES: dict[str, tuple[Callable[..., Any], tuple[str, ...], str, str]] = {
     "RAdam": (rules.radam, ("m", "v"), "m", "v"),
     "Adamax": (rules.adamax, ("m", "u"), "m", "u"),
     "CentredRMSprop": (rules.rmsprop_centred, ("h", "m"), "g", "h"),
+    "AdamEpsRoot": (rules.adam_eps_root, ("m", "v"), "m", "v"),
 }
 """Optimizers without a class of ours: rule, states, drive, and the state that brakes."""
 
