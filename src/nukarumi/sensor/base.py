@@ -20,6 +20,7 @@ from nukarumi._errors import BadInput
 from nukarumi.sensor.look import MEASURES, Memory, Seen, cosines, derive, reading
 from nukarumi.sensor.recording import Recording
 from nukarumi.trail import QUANTILES, SAMPLE, Trail
+from nukarumi.trail.reading import Touched, aligned
 
 __all__ = ["Sensor", "Writer", "scalars"]
 
@@ -141,9 +142,13 @@ class Sensor:
                 )
 
     def remember(self, name: str, gradient: Any, step: int) -> None:
-        """Keep the sample of a gradient of an update that is not recorded, for the cosine of the next one."""
-        memory = self._memories.setdefault(name, Memory(len(gradient)))
-        memory.gradient, memory.step = np.asarray(gradient), step
+        """Keep the sample of a gradient of an update that is not recorded, for the cosine of the next one.
+
+        A gradient by rows is kept as it is (`nukarumi.trail.reading.Touched`).
+        """
+        memory = self._memories.setdefault(name, Memory())
+        memory.gradient = gradient if isinstance(gradient, Touched) else np.asarray(gradient)
+        memory.step = step
 
     def record(self, step: int, looks: Sequence[Seen]) -> None:
         """Write the row of an update.
@@ -161,7 +166,7 @@ class Sensor:
             name = subject.name
             memory = self._memories.get(name)
             if memory is None:
-                memory = self._memories[name] = Memory(seen.before.size)
+                memory = self._memories[name] = Memory()
             if name not in self._added:
                 self.trail.add_array(name, subject.shape)
                 self.trail.meta.setdefault("dtypes", {})[name] = subject.dtype
@@ -169,9 +174,12 @@ class Sensor:
             readings[name] = reading(
                 subject, seen, derived, memory, letters=self.trail.states, small=self.trail.small
             )
+            pushed = seen.remembered
             if memory.gradient is not None and memory.step == step - 1:
-                again[name] = seen.gradient, memory.gradient
-            memory.gradient, memory.step = seen.gradient, step
+                pair = aligned(pushed, memory.gradient)
+                if pair is not None:
+                    again[name] = pair
+            memory.gradient, memory.step = pushed, step
         for name, value in zip(again, cosines(list(again.values())), strict=True):
             readings[name]["gradient_cosine"] = value
         loss, self.loss = self.loss, None

@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from nukarumi.sensor.dialects import Dialect, grown
 from nukarumi.trail.columns import QUANTILES
-from nukarumi.trail.reading import cosine, nonfinite, norm, quantiles, sample
+from nukarumi.trail.reading import Touched, cosine, nonfinite, norm, quantiles, sample
 
-__all__ = ["MEASURES", "Derived", "Look", "Memory", "Sample", "Seen", "Subject", "cosines", "derive", "look", "reading"]
+__all__ = ["MEASURES", "Derived", "Look", "Memory", "Sample", "Seen", "Subject", "cosines", "derive", "look", "look_at_rows", "reading"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Sample: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
@@ -78,6 +78,11 @@ class Look:
         States in full, for a rate that hangs on more than one.
     rate
         The effective learning rate in full, where the optimizer itself can say it.
+    rows
+        Of a table whose gradient comes by rows: that gradient. The norms, states and rates are then those of the touched
+        rows, while ``gradient``, ``before`` and ``after`` are samples of the whole table.
+    pushed
+        The gradient entries that belong to the samples of the states; None if ``gradient`` does.
     """
 
     norms: tuple[float, float, float]
@@ -89,6 +94,18 @@ class Look:
     ends: dict[str, tuple[float, float]] = field(default_factory=dict)
     whole: dict[str, Any] = field(default_factory=dict)
     rate: Any = None
+    rows: Touched | None = None
+    pushed: Sample | None = None
+
+    @property
+    def drive(self) -> Sample:
+        """The gradient entries that belong to the samples of the states."""
+        return self.gradient if self.pushed is None else self.pushed
+
+    @property
+    def remembered(self) -> Sample | Touched:
+        """What of the gradient the next reading looks back at."""
+        return self.gradient if self.rows is None else self.rows
 
 
 class Memory:
@@ -96,22 +113,23 @@ class Memory:
 
     __slots__ = ("gradient", "moved", "step", "still", "weights")
 
-    def __init__(self, size: int) -> None:
-        self.moved = np.zeros(size, np.bool_)
-        self.still = size
+    def __init__(self) -> None:
+        self.moved: NDArray[np.bool_] | None = None
+        self.still = -1
         self.weights: Sample | None = None
-        self.gradient: Sample | None = None
+        self.gradient: Sample | Touched | None = None
         self.step = -1
 
     def see(self, before: Sample, after: Sample) -> float:
         """Note what has moved, since the last look and in this update; give the share that never has."""
         if self.still:  # what has once moved is of no more interest
-            if self.weights is not None:
-                self.moved |= before != self.weights
-            self.moved |= after != before
-            self.still = self.moved.size - int(np.count_nonzero(self.moved))
+            moved = after != before
+            if self.moved is not None:
+                moved |= self.moved
+                moved |= before != self.weights
+            self.moved, self.still = moved, moved.size - int(np.count_nonzero(moved))
         self.weights = after
-        return self.still / self.moved.size if self.moved.size else float("nan")
+        return self.still / after.size if after.size else float("nan")
 
 
 def look(
@@ -153,6 +171,40 @@ def look(
         ends,
         {letter: np.asarray(states[letter]) for letter in whole},
         rate,
+    )
+
+
+def look_at_rows(
+    before: tuple[NDArray[Any], Sample], after: NDArray[Any], given: Touched, states: Mapping[str, NDArray[Any]]
+) -> Look:
+    """Take a look at a table of which an update has touched some rows; the others are not read but for the sample.
+
+    Parameters
+    ----------
+    before
+        The touched rows before the update, and the sample of the whole table.
+    after
+        The table after it.
+    given
+        The gradient.
+    states
+        The states after it, by letter: with an entry for each of the table's, or one for each row.
+    """
+    moved = after[given.rows]
+    norms = norm(given.values), norm(moved, minus=before[0]), norm(moved)
+    own = {letter: state[given.rows] for letter, state in states.items()}
+    ends = {letter: _ends(state) for letter, state in own.items()}
+    broken = sum(nonfinite(own[letter], sum(map(abs, ends[letter]))) for letter in ends)
+    return Look(
+        norms,
+        (nonfinite(given.values, norms[0]), nonfinite(moved, norms[2]), broken),
+        given.sample(after.size),
+        before[1],
+        sample(after),
+        {letter: sample(state) for letter, state in own.items()},
+        ends,
+        rows=given,
+        pushed=sample(given.values),
     )
 
 
@@ -212,7 +264,7 @@ def derive(looks: Sequence[Seen]) -> list[Derived]:
 
 def _is_plain(subject: Subject, seen: Look) -> bool:
     """Whether each entry has a state of its own, all is finite, and no brake is below 0."""
-    size, finite = seen.gradient.size, math.isfinite(seen.norms[0])
+    size, finite = seen.drive.size, math.isfinite(seen.norms[0])
     for letter, state in seen.states.items():
         low, high = seen.ends[letter]
         finite &= math.isfinite(low + high) and state.size == size and (low >= 0.0 or letter != subject.dialect.brake)
@@ -245,7 +297,7 @@ def _derive(looks: Sequence[Seen], out: Sequence[Derived]) -> None:
     """
     subject, _, settings = looks[0]
     which, brake = subject.dialect, subject.dialect.brake or ""
-    sizes = tuple(seen.gradient.size for _, seen, _ in looks)
+    sizes = tuple(seen.drive.size for _, seen, _ in looks)
     low, high, weight, middle = _places(sizes)
     cuts = np.cumsum((0, *sizes)).tolist()
     spans = [slice(cuts[k], cuts[k + 1]) for k in range(len(looks))]
@@ -262,7 +314,7 @@ def _derive(looks: Sequence[Seen], out: Sequence[Derived]) -> None:
             one.states[letter] = row
     if brake not in states:
         return
-    gradient = np.concatenate([seen.gradient for _, seen, _ in looks])
+    gradient = np.concatenate([seen.drive for _, seen, _ in looks])
     has = gradient != 0.0
     starts = cuts[:-1]
     counts = np.add.reduceat(has, starts, dtype=np.intp).tolist()
@@ -296,10 +348,10 @@ def _derive_odd(look: Seen, out: Derived) -> None:
     which, brake = subject.dialect, subject.dialect.brake or ""
     for letter, state in seen.states.items():
         out.states[letter] = _with_ends(quantiles(state), seen.ends[letter])
-    fits = all(state.size == seen.gradient.size for state in seen.states.values())  # not one brake for many entries
-    if brake not in seen.states or not fits or not seen.gradient.size:
+    fits = all(state.size == seen.drive.size for state in seen.states.values())  # not one brake for many entries
+    if brake not in seen.states or not fits or not seen.drive.size:
         return
-    states, gradient = seen.states, seen.gradient
+    states, gradient = seen.states, seen.drive
     has = np.isfinite(gradient) & (gradient != 0.0)
     asked = has & np.isfinite(states[brake])
     stuck = asked & _stuck(subject, states, gradient, settings)

@@ -31,7 +31,7 @@ from nukarumi.optim.engine import machine, pool
 from nukarumi.sensor.look import Look, Sample
 from nukarumi.trail.reading import positions
 
-__all__ = ["COPY", "TAKE", "WIDTH", "Copies", "Samples", "Sweep", "loop"]
+__all__ = ["COPY", "TAKE", "WIDTH", "Copies", "Samples", "Sweep", "address", "loop", "readable"]
 
 TAKE, COPY = 1, 2
 STATES = 3
@@ -87,6 +87,14 @@ def address(array: NDArray[Any]) -> int:
     """Where the first entry lies."""
     found: int = array.__array_interface__["data"][0]
     return found
+
+
+def readable(array: Any) -> str:
+    """The type of an array that a sweep can read; "" for anything else."""
+    if not isinstance(array, np.ndarray) or not array.size or array.dtype.name not in TYPES:
+        return ""
+    flags = array.flags
+    return array.dtype.name if flags.c_contiguous and flags.aligned and array.dtype.isnative else ""
 
 
 @cache
