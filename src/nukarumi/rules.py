@@ -305,7 +305,7 @@ def adam_eps_root(
     eps_root: float,
     t: float,
 ) -> tuple[Array, Array, Array]:
-    """Adam with one eps beside the root and another under it, so that it can be differentiated (optax's ``eps_root``)."""
+    """Adam with one eps beside the root and another under it (optax's ``eps_root``)."""
     m = m + (1 - beta1) * (g - m)
     v = v + (1 - beta2) * (g * g - v)
     w = w - lr / (1.0 - beta1**t) * m / (sqrt(v / (1.0 - beta2**t) + eps_root) + eps)

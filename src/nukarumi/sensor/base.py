@@ -171,9 +171,7 @@ class Sensor:
                 self.trail.add_array(name, subject.shape)
                 self.trail.meta.setdefault("dtypes", {})[name] = subject.dtype
                 self._added.add(name)
-            readings[name] = reading(
-                subject, seen, derived, memory, letters=self.trail.states, small=self.trail.small
-            )
+            readings[name] = reading(subject, seen, derived, memory, letters=self.trail.states, small=self.trail.small)
             pushed = seen.remembered
             if memory.gradient is not None and memory.step == step - 1:
                 pair = aligned(pushed, memory.gradient)

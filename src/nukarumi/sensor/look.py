@@ -20,7 +20,20 @@ from nukarumi.sensor.dialects import Dialect, grown
 from nukarumi.trail.columns import QUANTILES
 from nukarumi.trail.reading import Touched, cosine, nonfinite, norm, quantiles, sample
 
-__all__ = ["MEASURES", "Derived", "Look", "Memory", "Sample", "Seen", "Subject", "cosines", "derive", "look", "look_at_rows", "reading"]
+__all__ = [
+    "MEASURES",
+    "Derived",
+    "Look",
+    "Memory",
+    "Sample",
+    "Seen",
+    "Subject",
+    "cosines",
+    "derive",
+    "look",
+    "look_at_rows",
+    "reading",
+]
 
 Floats: TypeAlias = NDArray[np.float64]
 Sample: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
@@ -79,7 +92,7 @@ class Look:
     rate
         The effective learning rate in full, where the optimizer itself can say it.
     rows
-        Of a table whose gradient comes by rows: that gradient. The norms, states and rates are then those of the touched
+        Of a table whose gradient comes by rows: that gradient. Norms, states and rates are then those of the touched
         rows, while ``gradient``, ``before`` and ``after`` are samples of the whole table.
     pushed
         The gradient entries that belong to the samples of the states; None if ``gradient`` does.
@@ -272,15 +285,15 @@ def _is_plain(subject: Subject, seen: Look) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _places(sizes: tuple[int, ...]) -> tuple[NDArray[np.intp], ...]:
+def _places(sizes: tuple[int, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats, NDArray[np.intp]]:
     """Where the quantiles of sorted samples lie that are strung together.
 
     The indices below and above each quantile, how far it is from the lower, and the two entries about each middle.
     """
     counts = np.array(sizes, np.intp)[:, None]
     first = np.cumsum(counts, axis=0) - counts
-    where = np.asarray(QUANTILES) * (counts - 1)
-    low = where.astype(np.intp)
+    where: Floats = np.asarray(QUANTILES) * (counts - 1)
+    low: NDArray[np.intp] = where.astype(np.intp)
     middle = np.concatenate([(counts - 1) // 2, counts // 2], axis=1)
     return first + low, first + np.minimum(low + 1, counts - 1), where - low, first + middle
 

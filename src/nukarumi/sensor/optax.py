@@ -294,7 +294,9 @@ class OptaxSensor(Sensor):
             optimizer = optimizer.gradient_transformation()
         self._inner = optax.with_extra_args_support(optimizer)
         self._chained = optimizer if self._steps is None else self._steps.inner_opt
-        every = [told(chain) for chain in chains(self._chained.init, self._chained.update)]  # refuses what it does not know
+        every = [
+            told(chain) for chain in chains(self._chained.init, self._chained.update)
+        ]  # refuses what it does not know
         # The first that has states is what the training is called after.
         first = max(every, key=lambda one: len(STATES.get(one.kind, ())) > 0)
         super().__init__(optimizer, patterns=[names] if isinstance(names, str) else names, **options)
@@ -338,9 +340,7 @@ class OptaxSensor(Sensor):
                     self._tell(fresh.gradient_step, gathered, given, params, inner, loss, happens)
         return given, WatchState(count, fresh)
 
-    def _tell(
-        self, count: Any, gradients: Any, updates: Any, params: Any, state: Any, loss: Any, happens: Any
-    ) -> None:
+    def _tell(self, count: Any, gradients: Any, updates: Any, params: Any, state: Any, loss: Any, happens: Any) -> None:
         if params is None:
             raise BadInput("a sensor needs the parameters", None, "call update(grads, state, params)")
         watched = {_path(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]}

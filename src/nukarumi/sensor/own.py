@@ -1,6 +1,6 @@
 """nukarumi's own optimizers: a sensor stands before ``update`` and hands every call on.
 
-A table whose gradient is `nukarumi.Rows` is read by the rows that the update touches, at a cost that follows them alone.
+A table whose gradient is `nukarumi.Rows` is read by the rows that the update touches, at a cost that follows these.
 """
 
 from __future__ import annotations
@@ -124,9 +124,7 @@ class OwnSensor(Sensor):
                 self._copies[dtype, sizes] = sweep.Copies(run, dtype, sizes)
             kept = self._copies[dtype, sizes]
             kept.take([sweep.address(copies[name]) for name in names], default_threads())
-            copies |= {
-                name: flat.reshape(copies[name].shape) for name, flat in zip(names, kept.arrays, strict=True)
-            }
+            copies |= {name: flat.reshape(copies[name].shape) for name, flat in zip(names, kept.arrays, strict=True)}
         return copies
 
     def _looks(self, copies: dict[str, Any], params: Any, grads: Any) -> None:
@@ -174,7 +172,7 @@ class OwnSensor(Sensor):
                     alike.setdefault((types.pop(), tuple(states)), []).append(k)
         done: list[Any] = list(seen)
         for (dtype, letters), places in alike.items():
-            some = [seen[k] for k in places]
+            some: list[Any] = [seen[k] for k in places]
             sizes = tuple(np.size(value) for _, _, value, *_ in some)
             run = sweep.loop(dtype) if dtype and sum(sizes) >= WORTH else None
             if run is None:

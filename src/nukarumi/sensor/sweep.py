@@ -1,8 +1,8 @@
 """One sweep over memory: all that a reading asks of many arrays, as a list of jobs for one compiled loop.
 
-The loop reads every stream once, makes norms and extremes of it and picks the sample while it is at hand. It is compiled
-once on a machine, at the first reading that wants it, and kept and loaded as the optimizers' loops are; a process that
-finds it there does not import Numba. A job is a row of whole numbers:
+The loop reads every stream once, makes norms and extremes of it and picks the sample while it is at hand. It is
+compiled once on a machine, at the first reading that wants it, and kept and loaded as the optimizers' loops are; a
+process that finds it there does not import Numba. A job is a row of whole numbers:
 
 ====== ===========================================================================================
 0      ``TAKE``, ``COPY``, or the number of streams that are looked at: before, after, gradient, states
@@ -176,7 +176,6 @@ class Copies:
     """
 
     def __init__(self, run: Run, dtype: str, sizes: Sequence[int]) -> None:
-        item = np.dtype(dtype).itemsize
         stops = np.cumsum([-(-size // 16) * 16 for size in sizes]).tolist()  # each begins on a line of the cache
         whole = np.empty(stops[-1] if stops else 0, dtype)
         self.arrays = [whole[stop - -(-size // 16) * 16 :][:size] for size, stop in zip(sizes, stops, strict=True)]

@@ -23,17 +23,15 @@ BLOCK = 1024
 SMALLEST, LARGEST = 1e-20, 1e30
 """Between these a block's sum of squares is sound in float32."""
 
-REORDERED = {"error_model": "numpy", "fastmath": {"reassoc", "nsz"}}
 
-
-@njit(**REORDERED)
+@njit(error_model="numpy", fastmath={"reassoc", "nsz"})
 def squares(at: Any, start: Any, stop: Any, total: Any) -> Any:
     for i in range(start, stop):
         total += at[i] * at[i]
     return total
 
 
-@njit(**REORDERED)
+@njit(error_model="numpy", fastmath={"reassoc", "nsz"})
 def wide_squares(at: Any, start: Any, stop: Any) -> Any:
     total = 0.0
     for i in range(start, stop):
@@ -42,7 +40,7 @@ def wide_squares(at: Any, start: Any, stop: Any) -> Any:
     return total
 
 
-@njit(**REORDERED)
+@njit(error_model="numpy", fastmath={"reassoc", "nsz"})
 def steps(before: Any, after: Any, start: Any, stop: Any, total: Any) -> Any:
     for i in range(start, stop):
         x = after[i] - before[i]
@@ -50,7 +48,7 @@ def steps(before: Any, after: Any, start: Any, stop: Any, total: Any) -> Any:
     return total
 
 
-@njit(**REORDERED)
+@njit(error_model="numpy", fastmath={"reassoc", "nsz"})
 def wide_steps(before: Any, after: Any, start: Any, stop: Any) -> Any:
     total = 0.0
     for i in range(start, stop):
@@ -92,7 +90,7 @@ def loop_of(dtype: str) -> Any:
     bits_at, places_at = _at(whole.name), _at("int64")
     take_one = NAMESPACE["take_one"]
 
-    def loop(jobs: Any, count: Any, constants: Any, counters: Any) -> None:
+    def loop(jobs: Any, count: Any, constants: Any, counters: Any) -> None:  # noqa: PLR0912 - one loop, three kinds of job
         while True:
             job = take_one(counters, 0)
             if job >= count:

@@ -282,14 +282,13 @@ class TorchSensor(Sensor):
         if self.loss is not None and isinstance(self.loss, Tensor):
             self.loss = self.loss.detach().item()
         looks = self._tensors.looks(seen)
-        self.record(
-            self.step, [(subject, look, own) for (subject, own), look in zip(subjects, looks, strict=True)]
-        )
+        self.record(self.step, [(subject, look, own) for (subject, own), look in zip(subjects, looks, strict=True)])
 
 
 def _rows(gradient: Tensor) -> Tensor:
     """The rows for which a sparse gradient has an entry."""
-    return torch.unique(gradient.coalesce().indices()[0])
+    rows: Tensor = torch.unique(gradient.coalesce().indices()[0])
+    return rows
 
 
 def _same(number: Any) -> float | None:
@@ -378,10 +377,9 @@ class Tensors:
     def looks(self, seen: Sequence[Touched]) -> list[Look]:
         """Take looks at parameters; what was kept of them is overwritten."""
         found: dict[int, Look] = {}
-        for kind, places in _alike(seen, lambda k: _kind(seen[k])).items():
-            run = sweep.loop(kind[0]) if kind else None
+        for (dtype, letters), places in _alike(seen, lambda k: _kind(seen[k])).items():
+            run = sweep.loop(dtype) if dtype else None
             if run is not None:
-                dtype, letters = kind
                 some = [seen[k] for k in places]
                 sizes = tuple(one.after.numel() for one in some)
                 key = dtype, sizes, letters
@@ -507,14 +505,14 @@ def _dtype(tensor: Tensor) -> str:
 _SWEPT = {torch.float32: "float32", torch.float64: "float64"}
 
 
-def _kind(seen: Touched) -> tuple[str, tuple[str, ...]] | tuple[()]:
-    """The type and the states' letters of a parameter that a sweep can read; nothing for any other."""
+def _kind(seen: Touched) -> tuple[str, tuple[str, ...]]:
+    """The type and the states' letters of a parameter that a sweep can read; "" and none for any other."""
     dtype, size = _dtype(seen.after), seen.after.numel()
     if not dtype or seen.kept.rows is not None or _dtype(seen.kept.copy) != dtype or _dtype(seen.gradient) != dtype:
-        return ()
+        return "", ()
     for state in seen.states.values():
         if _dtype(state) != dtype or state.numel() != size:
-            return ()
+            return "", ()
     return dtype, tuple(seen.states)
 
 

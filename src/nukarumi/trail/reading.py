@@ -135,7 +135,7 @@ def quantiles(array: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class Touched:
-    """A gradient that touches few rows, brought together: each row once, in ascending order, with the sum of its values.
+    """A gradient that touches few rows, brought together: each row once, in ascending order, its values summed.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ class Touched:
     values: Floats
 
     def sample(self, size: int) -> Floats:
-        """Give what `sample` would give of the gradient written out, zeros and all; ``size`` is that of the parameter."""
+        """Give what `sample` would give of the gradient written out, for a parameter of ``size`` entries."""
         where = positions(size)
         out = np.zeros(len(where))
         if len(self.rows) and self.values.size:
@@ -177,7 +177,9 @@ def touched(gradient: Any, shape: tuple[int, ...]) -> Touched | None:
     if not (hasattr(gradient, "indices") and hasattr(gradient, "values")) or not shape:
         return None
     indices, values = np.asarray(gradient.indices), np.asarray(gradient.values)
-    if values.shape != (len(indices), *shape[1:]) or (len(indices) and not 0 <= indices.min() <= indices.max() < shape[0]):
+    if values.shape != (len(indices), *shape[1:]):
+        return None
+    if len(indices) and not 0 <= indices.min() <= indices.max() < shape[0]:
         return None
     rows, place = np.unique(indices, return_inverse=True)
     flat = values.reshape(len(indices), math.prod(shape[1:])).astype(np.float64)

@@ -131,8 +131,10 @@ class Recorder:
         self._remember({}, grads)
 
     def _remember(self, params: Mapping[str, Any], grads: Mapping[str, Any]) -> None:
-        found = {name: touched(grads[name], np.shape(params[name])) for name in grads if name in params}
-        self._samples = {name: sample(grads[name]) if found.get(name) is None else found[name] for name in grads}
+        self._samples = {}
+        for name, gradient in grads.items():
+            given = touched(gradient, np.shape(params[name])) if name in params else None
+            self._samples[name] = sample(gradient) if given is None else given
         self._sampled = self.step
 
     def before(self, params: Mapping[str, Any], grads: Mapping[str, Any] | None = None) -> None:
