@@ -320,3 +320,19 @@ def test_rows_that_are_refused_are_not_the_sensors_fault():
     optimizer.update(params, {"words": Rows([1], np.ones((1, 2)))})
     assert sensor.failed is None
     assert sensor.trail.column("words", "step_norm").tolist() == pytest.approx([0.0, 0.01 * 2**0.5], rel=1e-6)
+
+
+def test_two_sets_of_arrays_of_the_same_sizes_are_kept_apart():
+    """One optimizer, two networks in turn: each remembers its own weights."""
+    optimizer = Adagrad()
+    sensor = watch(optimizer, every=1)
+    params = {name: np.ones((200, 300), np.float32) for name in ("one", "other")}
+    half = np.zeros((200, 300), np.float32)
+    half[:100] = 1.0
+    for name in ("one", "other", "other", "other", "one"):
+        if name == "other":
+            params[name] += 1.0  # moved by somebody else: the next look tells
+        optimizer.update({name: params[name]}, {name: half})
+    assert sensor.failed is None
+    assert sensor.trail.column("one", "unmoved")[[0, -1]] == pytest.approx([0.5, 0.5], abs=0.05)
+    assert sensor.trail.column("other", "unmoved")[3] == 0.0

@@ -56,12 +56,12 @@ class OwnSensor(Sensor):
         }
         self.step = optimizer.t
         self._copies: dict[Any, sweep.Copies] = {}
-        self._sweeps: dict[Any, sweep.Sweep] = {}
+        self._sweeps = sweep.Sweeps()
         optimizer.update = self._update  # type: ignore[method-assign]
 
     def _release(self) -> None:
         vars(self.optimizer).pop("update", None)
-        self._copies, self._sweeps = {}, {}
+        self._copies, self._sweeps = {}, sweep.Sweeps()
 
     def _dialect(self, values: dict[str, Any]) -> Dialect:
         cls = type(self.optimizer)
@@ -177,12 +177,10 @@ class OwnSensor(Sensor):
             run = sweep.loop(dtype) if dtype and sum(sizes) >= WORTH else None
             if run is None:
                 continue
-            key = dtype, letters, sizes
-            if key not in self._sweeps:
-                self._sweeps[key] = sweep.Sweep(run, dtype, sizes, len(letters))
             before, after, gradients = ([sweep.address(one[k]) for one in some] for k in (1, 2, 3))
             states = [[sweep.address(one[4][letter]) for one in some] for letter in letters]
-            looks = self._sweeps[key].look(before, after, gradients, states, letters, default_threads())
+            made_for = self._sweeps.of(run, dtype, sizes, letters, tuple(after))
+            looks = made_for.look(before, after, gradients, states, letters, default_threads())
             for k, made in zip(places, looks, strict=True):
                 done[k] = done[k] if made is None else made
         for k, given in enumerate(done):

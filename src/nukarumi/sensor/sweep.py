@@ -31,7 +31,7 @@ from nukarumi.optim.engine import machine, pool
 from nukarumi.sensor.look import Look, Sample
 from nukarumi.trail.reading import positions
 
-__all__ = ["COPY", "TAKE", "WIDTH", "Copies", "Samples", "Sweep", "address", "loop", "readable"]
+__all__ = ["COPY", "TAKE", "WIDTH", "Copies", "Samples", "Sweep", "Sweeps", "address", "loop", "readable"]
 
 TAKE, COPY = 1, 2
 STATES = 3
@@ -271,3 +271,23 @@ class Sweep:
                 {letter: parts[3 + s, span] for s, letter in enumerate(letters)}, own,
             ))  # fmt: skip
         return looks
+
+
+class Sweeps:
+    """The sweeps that one sensor has made, to be used again; each belongs to its arrays, whose last look it holds."""
+
+    MOST = 8
+
+    def __init__(self) -> None:
+        self._made: dict[Any, Sweep] = {}
+
+    def of(
+        self, run: Run, dtype: str, sizes: tuple[int, ...], letters: tuple[str, ...], addresses: tuple[int, ...]
+    ) -> Sweep:
+        """The sweep of arrays of these sizes at these addresses, with states of these letters."""
+        key = dtype, sizes, letters, addresses
+        if key not in self._made:
+            if len(self._made) >= self.MOST:  # arrays that lie elsewhere every time must not fill the memory
+                self._made.clear()
+            self._made[key] = Sweep(run, dtype, sizes, len(letters))
+        return self._made[key]

@@ -330,7 +330,7 @@ class Tensors:
         self._where: dict[tuple[int, torch.device], Tensor] = {}
         self._copies: dict[int, Tensor] = {}
         self._swept: dict[Any, tuple[sweep.Copies, list[Tensor]]] = {}
-        self._sweeps: dict[Any, sweep.Sweep] = {}
+        self._sweeps = sweep.Sweeps()
         self._samples: dict[Any, sweep.Samples] = {}
 
     def clear(self) -> None:
@@ -382,12 +382,10 @@ class Tensors:
             if run is not None:
                 some = [seen[k] for k in places]
                 sizes = tuple(one.after.numel() for one in some)
-                key = dtype, sizes, letters
-                if key not in self._sweeps:
-                    self._sweeps[key] = sweep.Sweep(run, dtype, sizes, len(letters))
-                made = self._sweeps[key].look(
+                after = tuple(one.after.data_ptr() for one in some)
+                made = self._sweeps.of(run, dtype, sizes, letters, after).look(
                     [one.kept.copy.data_ptr() for one in some],
-                    [one.after.data_ptr() for one in some],
+                    after,
                     [one.gradient.data_ptr() for one in some],
                     [[one.states[letter].data_ptr() for one in some] for letter in letters],
                     letters,
@@ -497,6 +495,8 @@ def _alike(things: Sequence[Any], key: Callable[[int], Key]) -> dict[Key, list[i
 def _dtype(tensor: Tensor) -> str:
     """The type of a tensor that a sweep can read; "" for any other tensor."""
     dtype = _SWEPT.get(tensor.dtype)
+    if type(tensor) not in (Tensor, torch.nn.Parameter):  # who knows where a tensor of another kind keeps its numbers
+        return ""
     if dtype is None or tensor.layout is not torch.strided or not tensor.is_cpu or not tensor.is_contiguous():
         return ""
     return dtype if tensor.numel() and not tensor.is_neg() else ""
