@@ -1,4 +1,4 @@
-"""The compiled sweep against plain NumPy, whatever the numbers are; and what is made of a look, fast and entry by entry."""
+"""The compiled sweep against plain NumPy, and what is made of a look: all at once, and entry by entry."""
 
 import numpy as np
 import pytest
