@@ -36,6 +36,7 @@ __all__ = [
     "adadelta",
     "adagrad",
     "adam",
+    "adam_eps_root",
     "adamax",
     "adamax_eps_in_norm",
     "adamw",
@@ -290,6 +291,25 @@ def amsgrad_corrected(
     u = maximum(u, v / (1.0 - beta2**t))
     w = w - lr / (1.0 - beta1**t) * m / (sqrt(u) + eps)
     return w, m, v, u
+
+
+def adam_eps_root(
+    w: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    eps_root: float,
+    t: float,
+) -> tuple[Array, Array, Array]:
+    """Adam with one eps beside the root and another under it (optax's ``eps_root``)."""
+    m = m + (1 - beta1) * (g - m)
+    v = v + (1 - beta2) * (g * g - v)
+    w = w - lr / (1.0 - beta1**t) * m / (sqrt(v / (1.0 - beta2**t) + eps_root) + eps)
+    return w, m, v
 
 
 def adamax(

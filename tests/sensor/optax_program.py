@@ -54,12 +54,20 @@ CASES = {
     ),
     "amsgrad": (optax.amsgrad(LR), lambda s, t: LR / (1 - 0.9**t) / (np.sqrt(nu(s, "nu_max")) + 1e-8)),
     "nadam": (optax.nadam(LR), nadam),
+    "eps_root": (
+        optax.adam(LR, eps_root=1e-4),
+        lambda s, t: LR / (1 - 0.9**t) / (np.sqrt(nu(s) / (1 - 0.999**t) + 1e-4) + 1e-8),
+    ),
+    "decay for some": (
+        optax.adamw(LR, mask={"w": True, "b": False}),
+        lambda s, t: corrected(s, t, np.sqrt(nu(s))),
+    ),
     "radam": (optax.radam(LR, b2=0.9), radam),
     "adamax": (optax.adamax(LR), lambda s, t: LR / (1 - 0.9**t) / nu(s)),
 }
 
 
-def walk(transformation, each=lambda t, state, before, after, g: None):
+def walk(transformation, each=lambda t, state, before, after, g: None, steps=8):
     rng = np.random.default_rng(0)
     params = {"w": jnp.asarray(rng.normal(size=(5, 3)), jnp.float32), "b": jnp.zeros(3)}
     state = transformation.init(params)
@@ -73,7 +81,7 @@ def walk(transformation, each=lambda t, state, before, after, g: None):
         updates, state = transformation.update(grads, state, now, loss=value)
         return optax.apply_updates(now, updates), state, grads
 
-    for t in range(1, 9):
+    for t in range(1, steps + 1):
         before = params
         params, state, grads = step(params, state, jnp.asarray(rng.normal(size=(16, 5)), jnp.float32))
         each(t, state, before, params, grads)
@@ -111,7 +119,110 @@ for case, (transformation, rate) in CASES.items():
         "cosines_known": bool(np.isfinite(sensor.trail.column("w", "gradient_cosine")[1:]).all()),
         "failed": str(sensor.failed),
     }
-for stranger in (optax.lion(0.1), optax.adam(0.1, eps_root=1e-8)):
+# Parts for some leaves only: each against its own inner state ---------------------------------------------------------
+
+
+def by_leaf(transformation, rates):
+    """The largest relative distance of rates and norms of each leaf, and the sensor."""
+    sensor, worst = watch(transformation, every=3), []
+
+    def check(t, state, before, after, g):
+        sensor.flush()
+        if t % 3 != 1:
+            return
+        for name, rate in rates.items():
+            exact = np.broadcast_to(rate(state, t), before[name].shape)
+            step = np.linalg.norm(np.array(after[name], np.float64) - np.array(before[name], np.float64))
+            # The sensor adds the updates up itself; the compiled step may do it with one rounding less.
+            ulp = 2**-24 * np.linalg.norm(np.array(after[name], np.float64)) if step else 0.0
+            worst.append(max(0.0, abs(sensor.row[f"{name}/step_norm"] - step) - ulp) / (step or 1.0))
+            pairs = {
+                "gradient_norm": np.linalg.norm(np.array(g[name], np.float64)),
+                "effective_lr/0": exact.min(),
+                "effective_lr/0.5": np.median(exact),
+                "effective_lr/1": exact.max(),
+            }
+            worst.extend(abs(sensor.row[f"{name}/{kind}"] - value) / abs(value or 1) for kind, value in pairs.items())
+
+    watched = walk(sensor.optimizer, check)
+    sensor.detach()
+    alone = walk(optax.with_extra_args_support(transformation))
+    answer = {
+        "farthest": float(max(worst)),
+        "same": all(np.array_equal(watched[name], alone[name]) for name in alone),
+        "steps": sensor.trail.steps.tolist(),
+        "states": list(sensor.trail.states),
+        "optimizer": sensor.trail.meta["optimizer"],
+        "unmoved": {name: float(sensor.trail.column(name, "unmoved")[-1]) for name in rates},
+        "with_v": [name for name in rates if np.isfinite(sensor.trail.column(name, "state/v")[-1]).all()],
+        "failed": str(sensor.failed),
+    }
+    return answer
+
+
+def inner_nu(state, label):
+    return np.array(optax.tree.get(state.inner.inner_states[label], "nu")["w"], np.float64)
+
+
+masked_adam = optax.chain(optax.masked(optax.scale_by_adam(), {"w": True, "b": False}), optax.scale(-LR))
+labels = {"w": "walks", "b": "rests"}
+answers["by leaf"] = {
+    "masked": by_leaf(masked_adam, {"w": lambda s, t: corrected(s, t, np.sqrt(nu(s))), "b": lambda s, t: LR}),
+    "multi_transform": by_leaf(
+        optax.multi_transform({"walks": optax.adam(LR), "rests": optax.set_to_zero()}, lambda tree: labels),
+        {"w": lambda s, t: corrected(s, t, np.sqrt(inner_nu(s, "walks"))), "b": lambda s, t: 0.0},
+    ),
+    "two rules": by_leaf(
+        optax.multi_transform({"walks": optax.adam(LR), "rests": optax.sgd(2 * LR)}, labels),
+        {"w": lambda s, t: corrected(s, t, np.sqrt(inner_nu(s, "walks"))), "b": lambda s, t: 2 * LR},
+    ),
+}
+
+
+# Several calls to one update ------------------------------------------------------------------------------------------
+
+
+def gathered(every_k=3, every=2):
+    """`optax.MultiSteps`: readings of the calls that move, against the mean gradient of the calls up to them."""
+    wrapped = optax.MultiSteps(optax.adagrad(LR), every_k)
+    sensor, worst, seen, h = watch(wrapped, every=every), [], [], np.full((5, 3), 0.1)
+
+    def check(t, state, before, after, g):
+        nonlocal h
+        sensor.flush()
+        seen.append(np.array(g["w"], np.float64))
+        if t % every_k:
+            return
+        mean = np.mean(seen[-every_k:], axis=0)
+        h = h + mean**2
+        if (t // every_k - 1) % every:
+            return
+        rate = LR / np.sqrt(h + 1e-7)
+        step = np.array(after["w"], np.float64) - np.array(before["w"], np.float64)
+        pairs = {
+            "gradient_norm": np.linalg.norm(mean),
+            "step_norm": np.linalg.norm(step),
+            "effective_lr/0": rate.min(),
+            "effective_lr/1": rate.max(),
+        }
+        assert sensor.row["step"] == t // every_k, (sensor.row, sensor.failed)
+        worst.extend(abs(sensor.row[f"w/{name}"] / value - 1) for name, value in pairs.items())
+
+    watched = walk(sensor.optimizer, check, steps=15)
+    sensor.detach()
+    alone = walk(optax.with_extra_args_support(wrapped.gradient_transformation()), steps=15)
+    return {
+        "farthest": float(max(worst)),
+        "same": all(np.array_equal(watched[name], alone[name]) for name in alone),
+        "steps": sensor.trail.steps.tolist(),
+        "cosines_known": bool(np.isfinite(sensor.trail.column("w", "gradient_cosine")[1:]).all()),
+        "failed": str(sensor.failed),
+    }
+
+
+answers["gathered"] = gathered()
+
+for stranger in (optax.lion(0.1), optax.nadam(0.1, eps_root=1e-8), optax.masked(optax.lion(0.1), True)):
     try:
         watch(stranger)
     except ValueError as error:

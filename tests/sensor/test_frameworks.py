@@ -39,19 +39,25 @@ def test_keras(backend):
         assert answer["losses_known"], case
         assert answer["cosines_known"], case
         assert answer["failed"] == "None", case
-        # On PyTorch every bit is the same. In JAX's compiled step XLA may round anew when it is asked for a gradient
-        # that it would have kept inside a fused loop: docs/sensor.md.
-        assert answer["drift"] == 0.0 if backend == "torch" else answer["drift"] < 1e-6, (case, answer)
+        # The one exception is told of in docs/sensor.md: asked for a gradient that it would have kept inside a fused
+        # loop, XLA rounds Adagrad's sum of squares in another way.
+        most = 1e-6 if backend == "jax" and case == "Adagrad" else 0.0
+        assert answer["drift"] <= most, (case, answer)
 
 
 def test_optax_under_jit():
     if importlib.util.find_spec("optax") is None:
         pytest.skip("optax is not installed")
     found = answers("optax_program.py")
-    lion, rooted = found.pop("refused")
+    lion, rooted, inner = found.pop("refused")
     assert "Received: scale_by_lion" in lion
-    assert "eps_root=1e-08" in rooted
-    assert len(found) == 13
+    assert "nesterov=True and eps_root" in rooted
+    assert "Received: scale_by_lion" in inner
+    check_by_leaf(found.pop("by leaf"))
+    gathered = found.pop("gathered")
+    assert gathered.pop("farthest") < 1e-6
+    assert gathered == {"same": True, "steps": [1, 3, 5], "cosines_known": True, "failed": "None"}
+    assert len(found) == 15
     for case, answer in found.items():
         assert answer["farthest"] < 1e-6, (case, answer)
         assert answer["steps"] == [1, 4, 7], case
@@ -59,3 +65,17 @@ def test_optax_under_jit():
         assert answer["cosines_known"], case
         assert answer["failed"] == "None", case
         assert answer["same"], case
+
+
+def check_by_leaf(found):
+    """`masked` and `multi_transform`: every leaf is read by what moves it."""
+    for case, answer in found.items():
+        assert answer["farthest"] < 1e-6, (case, answer)
+        assert answer["steps"] == [1, 4, 7], case
+        assert answer["failed"] == "None", case
+        assert answer["same"], case
+        assert answer["states"] == ["m", "v"], case
+        assert answer["optimizer"] == "Adam", case
+        assert answer["with_v"] == ["w"], case
+    assert found["multi_transform"]["unmoved"] == {"w": 0.0, "b": 1.0}
+    assert found["masked"]["unmoved"] == found["two rules"]["unmoved"] == {"w": 0.0, "b": 0.0}

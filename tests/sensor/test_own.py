@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from nukarumi import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSprop
+from nukarumi import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSprop, Rows, RowwiseAdagrad
 from nukarumi._errors import BadInput, BadType
 from nukarumi.sensor import MEASURES, watch, whatif
 from nukarumi.trail import Trail
@@ -191,3 +191,148 @@ def test_frameworks_are_not_imported_to_look():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# Wide arrays, and tables whose gradient comes by rows -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", OPTIMIZERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_wide_arrays_are_read_in_one_sweep_and_no_bit_changes(cls, dtype):
+    """Arrays large enough for the compiled sweep: against NumPy on the raw arrays."""
+    shapes = {"W": (300, 500), "b": (500,), "V": (500, 7)}
+    ends = []
+    for watched in (False, True):
+        rng = np.random.default_rng(1)
+        params = {name: rng.normal(size=shape).astype(dtype) for name, shape in shapes.items()}
+        optimizer = cls()
+        sensor = watch(optimizer, every=2) if watched else None
+        for step in range(1, 6):
+            grads = {name: (rng.normal(size=shape) * 10.0**-step).astype(dtype) for name, shape in shapes.items()}
+            before = {name: value.astype(np.float64) for name, value in params.items()}
+            optimizer.update(params, grads)
+            if sensor is None or step % 2 == 0:
+                continue
+            for name, value in params.items():
+                exact = {
+                    "gradient_norm": np.linalg.norm(grads[name].astype(np.float64)),
+                    "step_norm": np.linalg.norm(value.astype(np.float64) - before[name]),
+                    "weight_norm": np.linalg.norm(value.astype(np.float64)),
+                }
+                for column, expected in exact.items():
+                    assert sensor.row[f"{name}/{column}"] == pytest.approx(expected, rel=1e-6), (step, name, column)
+                for letter in cls.state_names:
+                    state = getattr(optimizer, letter)[name]
+                    found = sensor.trail.column(name, f"state/{letter}")[-1]
+                    assert found[[0, -1]].tolist() == [state.min(), state.max()]
+                rate = optimizer.effective_lr(name)
+                found = sensor.trail.column(name, "effective_lr")[-1]
+                np.testing.assert_allclose(found[[0, -1]], [rate.min(), rate.max()], rtol=1e-6)
+        ends.append([value.tobytes() for value in params.values()])
+    assert ends[0] == ends[1]
+    assert sensor.failed is None
+
+
+def test_a_sweep_gives_way_where_numbers_are_not_finite():
+    params, optimizer = {"W": np.ones(70_000, np.float32)}, Adagrad(on_nonfinite="ignore")
+    sensor = watch(optimizer, every=1)
+    gradient = np.ones(70_000, np.float32)
+    optimizer.update(params, {"W": gradient})
+    assert sensor.row["W/nonfinite_gradients"] == 0
+    gradient[[5, 69_000]] = np.inf, np.nan
+    optimizer.update(params, {"W": gradient})
+    assert sensor.row["W/nonfinite_gradients"] == sensor.row["W/nonfinite_weights"] == 2
+    assert sensor.row["W/nonfinite_states"] == 2
+    gradient[:] = 1e-30
+    optimizer.update(params, {"W": gradient})  # squares that float32 does not hold
+    assert sensor.row["W/gradient_norm"] == pytest.approx(1e-30 * np.sqrt(70_000), rel=1e-6)
+
+
+ROWS = (*OPTIMIZERS[:-1], RowwiseAdagrad)  # decoupled decay would have to touch every row
+
+
+@pytest.mark.parametrize("cls", ROWS)
+def test_rows_are_read_by_what_they_touch(cls):
+    table = {}
+    for watched in (False, True):
+        rng = np.random.default_rng(2)
+        params = {"words": rng.normal(size=(400, 6)), "head": np.ones(6)}
+        optimizer = cls()
+        sensor = watch(optimizer, every=2, keep=4) if watched else None
+        moved, past = np.zeros(2400, bool), None
+        for step in range(1, 8):
+            indices, values = rng.integers(0, 60, 25), rng.normal(size=(25, 6))
+            before = params["words"].copy()
+            optimizer.update(params, {"words": Rows(indices, values), "head": params["head"] * 0.1})
+            dense = np.zeros((400, 6))
+            np.add.at(dense, indices, values)
+            change = params["words"] - before
+            moved |= change.ravel() != 0
+            if sensor is not None and step % 2:
+                rows, row = np.unique(indices), sensor.row
+                assert row["words/gradient_norm"] == pytest.approx(np.linalg.norm(dense), rel=1e-6)
+                assert row["words/step_norm"] == pytest.approx(np.linalg.norm(change), rel=1e-6)
+                assert row["words/weight_norm"] == pytest.approx(np.linalg.norm(params["words"][rows]), rel=1e-6)
+                where = np.unique((((np.arange(1024) * 0.6180339887498949) % 1.0) * 2400).astype(int))
+                assert row["words/unmoved"] == pytest.approx(1 - moved[where].mean())
+                rate = optimizer.effective_lr("words")[rows]
+                assert row["words/effective_lr/0"] == pytest.approx(rate.min(), rel=1e-6)
+                assert row["words/effective_lr/1"] == pytest.approx(rate.max(), rel=1e-6)
+                assert row["words/effective_lr/0.5"] == pytest.approx(np.median(rate), rel=1e-6)
+                for letter in cls.state_names:
+                    state = getattr(optimizer, letter)["words"][rows]
+                    assert row[f"words/state/{letter}/0.5"] == pytest.approx(np.median(state), rel=1e-6, abs=1e-300)
+                if past is not None:
+                    cosine = np.vdot(dense, past) / np.linalg.norm(dense) / np.linalg.norm(past)
+                    assert row["words/gradient_cosine"] == pytest.approx(cosine, rel=1e-6, abs=1e-12)
+            past = dense
+        table[watched] = params["words"].tobytes(), params["head"].tobytes()
+    assert table[False] == table[True]
+    assert sensor.failed is None
+    assert len(sensor.recording) == 4
+
+
+def test_the_cost_of_rows_follows_the_rows():
+    """A table that would take gigabytes, of which a reading must not touch what the update does not."""
+    table = np.zeros((50_000_000, 8), np.float32)  # zeros that nobody has touched cost no memory
+    optimizer = Adagrad(engine="numpy")
+    sensor = watch(optimizer, every=1)
+    rng = np.random.default_rng(0)
+    optimizer.update({"words": table}, {"words": Rows(rng.integers(0, len(table), 100), np.ones((100, 8), np.float32))})
+    tracemalloc.start()
+    for _ in range(3):
+        indices = rng.integers(0, len(table), 100)
+        optimizer.update({"words": table}, {"words": Rows(indices, np.ones((100, 8), np.float32))})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(sensor.trail) == 4
+    assert sensor.failed is None
+    assert peak < 2_000_000
+
+
+def test_rows_that_are_refused_are_not_the_sensors_fault():
+    optimizer, params = Adagrad(), {"words": np.ones((5, 2))}
+    sensor = watch(optimizer, every=1)
+    for indices, values in (([7], np.ones((1, 2))), ([-1], np.ones((1, 2))), ([1], np.ones((1, 3)))):
+        with pytest.raises(BadInput):
+            optimizer.update(params, {"words": Rows(indices, values)})
+    optimizer.update(params, {"words": Rows(np.empty(0, np.int64), np.empty((0, 2)))})
+    optimizer.update(params, {"words": Rows([1], np.ones((1, 2)))})
+    assert sensor.failed is None
+    assert sensor.trail.column("words", "step_norm").tolist() == pytest.approx([0.0, 0.01 * 2**0.5], rel=1e-6)
+
+
+def test_two_sets_of_arrays_of_the_same_sizes_are_kept_apart():
+    """One optimizer, two networks in turn: each remembers its own weights."""
+    optimizer = Adagrad()
+    sensor = watch(optimizer, every=1)
+    params = {name: np.ones((200, 300), np.float32) for name in ("one", "other")}
+    half = np.zeros((200, 300), np.float32)
+    half[:100] = 1.0
+    for name in ("one", "other", "other", "other", "one"):
+        if name == "other":
+            params[name] += 1.0  # moved by somebody else: the next look tells
+        optimizer.update({name: params[name]}, {name: half})
+    assert sensor.failed is None
+    assert sensor.trail.column("one", "unmoved")[[0, -1]] == pytest.approx([0.5, 0.5], abs=0.05)
+    assert sensor.trail.column("other", "unmoved")[3] == 0.0

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nukarumi.optim import SGD, Adagrad
-from nukarumi.trail import Recorder, Trail
+from nukarumi.optim import SGD, Adagrad, Rows
+from nukarumi.trail import QUANTILES, Recorder, Trail
 
 
 class Fake:
@@ -130,3 +130,36 @@ def test_an_array_that_is_left_out_has_a_row_without_a_rate(make, policy):
     assert (trail.column("b", "step_norm") > 0).tolist() == [False, True, False, True]
     assert (trail.column("W", "step_norm") > 0).tolist() == [policy == "skip", True, policy == "skip", True]
     assert trail.column("b", "nonfinite_gradients").tolist() == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_gradient_by_rows_is_measured_on_the_rows_it_touches(every):
+    ends = []
+    for watched in (False, True):
+        rng = np.random.default_rng(0)
+        params = {"words": rng.normal(size=(300, 4)), "b": np.ones(3)}
+        optimizer, trail, past = Adagrad(lr=0.1), Trail(every=every), None
+        recorder = Recorder(trail, optimizer)
+        for step in range(1, 6):
+            indices, values = rng.integers(0, 40, 30), rng.normal(size=(30, 4))
+            grads = {"words": Rows(indices, values), "b": params["b"] * 0.1}
+            before = params["words"].copy()
+            (recorder if watched else optimizer).update(params, grads)
+            dense, rows = np.zeros((300, 4)), np.unique(indices)
+            np.add.at(dense, indices, values)
+            if watched and (step - 1) % every == 0:
+                last = {name: trail.column("words", name)[-1] for name in trail.columns("words")}
+                assert last["gradient_norm"] == pytest.approx(np.linalg.norm(dense))
+                assert last["step_norm"] == pytest.approx(np.linalg.norm(params["words"] - before))
+                assert last["weight_norm"] == pytest.approx(np.linalg.norm(params["words"][rows]))
+                h = optimizer.h["words"][rows]
+                assert last["state/h"].tolist() == pytest.approx(np.quantile(h, QUANTILES).tolist())
+                rate = optimizer.effective_lr("words")[rows]
+                assert last["effective_lr"].tolist() == pytest.approx(np.quantile(rate, QUANTILES).tolist())
+                if past is not None:
+                    cosine = np.vdot(dense, past) / np.linalg.norm(dense) / np.linalg.norm(past)
+                    assert last["gradient_cosine"] == pytest.approx(cosine)
+            past = dense
+        ends.append((params["words"].tobytes(), params["b"].tobytes()))
+        assert len(trail) == (len(range(0, 5, every)) if watched else 0)
+    assert ends[0] == ends[1]

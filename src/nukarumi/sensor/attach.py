@@ -22,7 +22,8 @@ KNOWN: dict[str, str] = {
     "nukarumi": ", ".join(CLASSES),
     "torch.optim": "SGD, Adagrad, RMSprop, Adadelta, Adam, AdamW, NAdam, RAdam, Adamax, SparseAdam",
     "keras.optimizers": "SGD, Adagrad, RMSprop, Adadelta, Adam, AdamW, Nadam, Adamax",
-    "optax": "chains of sgd, adagrad, rmsprop, adadelta, adam, adamw, amsgrad, nadam, nadamw, radam, adamax, adamaxw",
+    "optax": "chains of sgd, adagrad, rmsprop, adadelta, adam, adamw, amsgrad, nadam, nadamw, radam, adamax, adamaxw, "
+    "set_to_zero; masked, multi_transform, MultiSteps",
 }
 """The optimizers that a sensor knows, by library."""
 
@@ -97,7 +98,7 @@ def watch(
         from nukarumi.sensor.torch import TorchSensor  # noqa: PLC0415
 
         return TorchSensor(optimizer, names, **options)
-    if _is(optimizer, "optax", "GradientTransformation"):
+    if _is(optimizer, "optax", "GradientTransformation") or _is(optimizer, "optax", "MultiSteps"):
         from nukarumi.sensor.optax import OptaxSensor  # noqa: PLC0415
 
         return OptaxSensor(optimizer, names, **options)

@@ -17,9 +17,10 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from nukarumi._errors import BadInput
-from nukarumi.sensor.look import MEASURES, Memory, Seen, derive, reading
+from nukarumi.sensor.look import MEASURES, Memory, Seen, cosines, derive, reading
 from nukarumi.sensor.recording import Recording
 from nukarumi.trail import QUANTILES, SAMPLE, Trail
+from nukarumi.trail.reading import Touched, aligned
 
 __all__ = ["Sensor", "Writer", "scalars"]
 
@@ -77,6 +78,7 @@ class Sensor:
         self.failed: Exception | None = None
         self.attached = True
         self._memories: dict[str, Memory] = {}
+        self._added: set[str] = set()
 
     def __repr__(self) -> str:
         how = "failed" if self.failed else "attached" if self.attached else "detached"
@@ -140,9 +142,13 @@ class Sensor:
                 )
 
     def remember(self, name: str, gradient: Any, step: int) -> None:
-        """Keep the sample of a gradient of an update that is not recorded, for the cosine of the next one."""
-        memory = self._memories.setdefault(name, Memory(len(gradient)))
-        memory.gradient, memory.step = np.asarray(gradient, np.float64), step
+        """Keep the sample of a gradient of an update that is not recorded, for the cosine of the next one.
+
+        A gradient by rows is kept as it is (`nukarumi.trail.reading.Touched`).
+        """
+        memory = self._memories.setdefault(name, Memory())
+        memory.gradient = gradient if isinstance(gradient, Touched) else np.asarray(gradient)
+        memory.step = step
 
     def record(self, step: int, looks: Sequence[Seen]) -> None:
         """Write the row of an update.
@@ -155,16 +161,25 @@ class Sensor:
             For each array: what was looked at, the look, and the settings of the rule in this update.
         """
         readings: dict[str, dict[str, Any]] = {}
+        again: dict[str, tuple[Any, Any]] = {}
         for (subject, seen, _), derived in zip(looks, derive(looks), strict=True):
-            memory = self._memories.setdefault(subject.name, Memory(seen.before.size))
-            if memory.step != step - 1:
-                memory.gradient = None
-            if subject.name not in self.trail.arrays:
-                self.trail.add_array(subject.name, subject.shape)
-                self.trail.meta.setdefault("dtypes", {})[subject.name] = subject.dtype
-            made = reading(subject, seen, derived, memory, small=self.trail.small)
-            readings[subject.name] = {name: value for name, value in made.items() if self._has(name)}
-            memory.gradient, memory.step = seen.gradient, step
+            name = subject.name
+            memory = self._memories.get(name)
+            if memory is None:
+                memory = self._memories[name] = Memory()
+            if name not in self._added:
+                self.trail.add_array(name, subject.shape)
+                self.trail.meta.setdefault("dtypes", {})[name] = subject.dtype
+                self._added.add(name)
+            readings[name] = reading(subject, seen, derived, memory, letters=self.trail.states, small=self.trail.small)
+            pushed = seen.remembered
+            if memory.gradient is not None and memory.step == step - 1:
+                pair = aligned(pushed, memory.gradient)
+                if pair is not None:
+                    again[name] = pair
+            memory.gradient, memory.step = pushed, step
+        for name, value in zip(again, cosines(list(again.values())), strict=True):
+            readings[name]["gradient_cosine"] = value
         loss, self.loss = self.loss, None
         value = float("nan") if loss is None else float(loss)
         self.trail.append(step, value, readings)
@@ -185,12 +200,6 @@ class Sensor:
         for array, made in readings.items():
             flat |= {f"{array}/{name}": number for name, number in scalars(made).items()}
         return flat
-
-    def _has(self, name: str) -> bool:
-        kind, _, letter = name.partition("/")
-        if kind == "state":
-            return letter in self.trail.states
-        return kind != "value" or letter in ("w", "g", "step") or letter in self.trail.states
 
 
 def scalars(made: Mapping[str, Any]) -> dict[str, float]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -60,15 +60,25 @@ class Dialect:
     brake: str | None
     eps_corrected: bool = False
 
-    @property
+    @cached_property
     def rate_states(self) -> tuple[str, ...]:
         """The states that the effective learning rate hangs on."""
         return _rate_states(self)
 
-    @property
+    @cached_property
     def sums(self) -> bool:
         """Whether the braking state is a sum: it forgets nothing and grows by every gradient, as Adagrad's does."""
         return self.brake is not None and _sums(self)
+
+    @cached_property
+    def _rate(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
+        return rate_function(self.recipe, self.states, self.brakes)
+
+    @cached_property
+    def renewed(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
+        """A function of gradient, states and settings that gives the braking state after the update, and the settings'
+        names in order."""
+        return _renewed(self)
 
     def rate(self, states: Mapping[str, Any], settings: Settings) -> Floats:
         """Compute the effective learning rate of each entry.
@@ -85,7 +95,7 @@ class Dialect:
         >>> dialect("Adagrad", "torch").rate({"h": np.array([4.0])}, {"lr": 0.1, "eps": 0.0}).tolist()
         [0.05]
         """
-        function, names = rate_function(self.recipe, self.states, self.brakes)
+        function, names = self._rate
         given = self.meant(settings)
         arrays = [np.asarray(states[letter], np.float64) if letter in states else 0.0 for letter in self.states]
         with np.errstate(all="ignore"):
@@ -119,7 +129,7 @@ class Dialect:
             return np.full(np.shape(next(iter(states.values()), 0.0)), np.nan)
         braking = np.asarray(states[self.brake], np.float64)
         free = {**states, self.brake: np.maximum(braking - start, 0.0)}
-        unhindered = self.rate(free, {**settings, "eps": 0.0})
+        unhindered = self.rate(free, {**settings, **{name: 0.0 for name in ("eps", "eps_root") if name in settings}})
         rate = self.rate(states, settings) if rate is None else rate
         with np.errstate(all="ignore"):
             share = 1.0 - rate / unhindered
@@ -137,7 +147,7 @@ def grown(which: Dialect, states: Mapping[str, Any], gradient: Any, settings: Se
     >>> grown(adagrad, {"h": np.array([2048.0, 2047.0])}, np.ones(2), {}, "float16").tolist()
     [2048.0, 2048.0]
     """
-    function, names = _renewed(which)
+    function, names = which.renewed
     work = {"float64": np.float64}.get(dtype, np.float32)
     arrays = [np.asarray(states.get(letter, 0.0), work) for letter in which.states]
     given = which.meant(settings)
@@ -193,7 +203,7 @@ def _rate_states(which: Dialect) -> tuple[str, ...]:
 @lru_cache(maxsize=64)
 def _sums(which: Dialect) -> bool:
     """Ask the rule: a gradient of 0 must leave the state as it is, any other must make it larger."""
-    function, names = _renewed(which)
+    function, names = which.renewed
     states = [0.75 if letter == which.brake else 0.0 for letter in which.states]
     settings = [0.5 for _ in names]
     return bool(function(0.0, *states, *settings) == 0.75 < function(0.125, *states, *settings))
@@ -205,6 +215,7 @@ RELATIVES: dict[str, tuple[Callable[..., Any], tuple[str, ...], str, str]] = {
     "RAdam": (rules.radam, ("m", "v"), "m", "v"),
     "Adamax": (rules.adamax, ("m", "u"), "m", "u"),
     "CentredRMSprop": (rules.rmsprop_centred, ("h", "m"), "g", "h"),
+    "AdamEpsRoot": (rules.adam_eps_root, ("m", "v"), "m", "v"),
 }
 """Optimizers without a class of ours: rule, states, drive, and the state that brakes."""
 

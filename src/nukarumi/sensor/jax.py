@@ -77,6 +77,7 @@ def report(
     samples: Callable[[], Any],
     record: Callable[[Any, Any], None],
     remember: Callable[[Any, Any], None],
+    happens: Any = None,
 ) -> None:
     """Inside a compiled function: hand looks to the host at due updates, and samples at the ones just before.
 
@@ -90,19 +91,27 @@ def report(
         What is computed in either case.
     record, remember
         What the host does with the step and it.
+    happens
+        Whether this call is an update at all; None for always.
     """
 
     def hand(what: Callable[[], Any], to: Callable[[Any, Any], None]) -> None:
         jax.debug.callback(to, step, what(), ordered=True)
 
-    if every == 1:
-        hand(looks, record)
-        return
-    jax.lax.cond(
-        (step - 1) % every == 0,
-        lambda: hand(looks, record),
-        lambda: jax.lax.cond(step % every == 0, lambda: hand(samples, remember), lambda: None),
-    )
+    def due() -> None:
+        if every == 1:
+            hand(looks, record)
+            return
+        jax.lax.cond(
+            (step - 1) % every == 0,
+            lambda: hand(looks, record),
+            lambda: jax.lax.cond(step % every == 0, lambda: hand(samples, remember), lambda: None),
+        )
+
+    if happens is None:
+        due()
+    else:
+        jax.lax.cond(happens, due, lambda: None)
 
 
 def _squares(array: Any) -> tuple[Any, Any]:

@@ -178,18 +178,14 @@ class KerasSensor(Sensor):
         numbers: dict[str, Any] = {"lr": lr, "t": now + 1}
         values = [variable.value for variable, _ in pairs]
         if self._tensors is None:
-            return pairs, values, numbers, []
-        kept, samples = [], []
-        if self.due:
-            kept = [value.detach().clone() for value in values]
-            samples = [self._tensors.sample(value) for value in values]
-        return pairs, kept, numbers, samples
+            return pairs, values, numbers
+        return pairs, self._tensors.keep([value.detach() for value in values], {}) if self.due else [], numbers
 
-    def _end(self, pairs: Any, before: list[Any], numbers: dict[str, Any], samples: list[Any]) -> None:
+    def _end(self, pairs: Any, before: list[Any], numbers: dict[str, Any]) -> None:
         if self._known == "Nadam":
             numbers["mu_product"] = self.optimizer._u_product.value
         if self._tensors is not None:
-            self._end_torch(pairs, before, numbers, samples)
+            self._end_torch(pairs, before, numbers)
             return
         from nukarumi.sensor.jax import is_traced  # noqa: PLC0415
 
@@ -210,24 +206,28 @@ class KerasSensor(Sensor):
             for variable, gradient in pairs:
                 self.remember(variable.path, sample(np.asarray(gradient)), self.step)
 
-    def _end_torch(self, pairs: Any, before: list[Any], numbers: dict[str, Any], samples: list[Any]) -> None:
+    def _end_torch(self, pairs: Any, before: list[Any], numbers: dict[str, Any]) -> None:
         import torch  # noqa: PLC0415
+
+        from nukarumi.sensor.torch import Touched  # noqa: PLC0415
 
         self.step += 1
         with torch.no_grad():
             if before:
                 given = self._finished({name: float(value) for name, value in numbers.items()})
-                looks = []
-                for (variable, gradient), kept, first in zip(pairs, before, samples, strict=True):
+                seen = []
+                for (variable, gradient), kept in zip(pairs, before, strict=True):
                     states = {letter: state.detach() for letter, state in self._states(variable).items()}
-                    seen = self._tensors.look(
-                        kept, variable.value.detach(), gradient.detach(), states, self._dialect, before=first
-                    )
-                    looks.append((self._subject(variable), seen, given))
-                self.record(self.step, looks)
+                    seen.append(Touched(kept, variable.value.detach(), gradient.detach(), states, self._dialect))
+                looks = self._tensors.looks(seen)
+                self.record(
+                    self.step,
+                    [(self._subject(pair[0]), look, given) for pair, look in zip(pairs, looks, strict=True)],
+                )
             elif self.due:
-                for variable, gradient in pairs:
-                    self.remember(variable.path, self._tensors.gradient_sample(gradient), self.step)
+                samples = self._tensors.gradient_samples([gradient.detach() for _, gradient in pairs])
+                for (variable, _), sample in zip(pairs, samples, strict=True):
+                    self.remember(variable.path, sample, self.step)
 
     def _end_traced(self, pairs: Any, before: list[Any], numbers: dict[str, Any]) -> None:
         from nukarumi.sensor.jax import gradient_sample, payload, report, to_look  # noqa: PLC0415

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,14 +18,31 @@ from numpy.typing import ArrayLike, NDArray
 
 from nukarumi.sensor.dialects import Dialect, grown
 from nukarumi.trail.columns import QUANTILES
-from nukarumi.trail.reading import cosine, nonfinite, norm, quantiles, sample
+from nukarumi.trail.reading import Touched, cosine, nonfinite, norm, quantiles, sample
 
-__all__ = ["MEASURES", "Derived", "Look", "Memory", "Seen", "Subject", "derive", "look", "reading"]
+__all__ = [
+    "MEASURES",
+    "Derived",
+    "Look",
+    "Memory",
+    "Sample",
+    "Seen",
+    "Subject",
+    "cosines",
+    "derive",
+    "look",
+    "look_at_rows",
+    "reading",
+]
 
 Floats: TypeAlias = NDArray[np.float64]
+Sample: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 MEASURES: tuple[str, ...] = ("saturated", "unmoved", "swallowed", "nonfinite_states")
 """The columns that a sensor adds to a trail; ``docs/trail.md`` says what they mean."""
+
+TINY, HUGE = 1e-250, 1e250
+"""Between these a sum of squares has lost nothing to the range of float64."""
 
 STUCK = 1e-4
 """A state that forgets is called saturated only if it should change by more than this share of itself, and cannot."""
@@ -55,7 +73,7 @@ class Subject:
 
 @dataclass
 class Look:
-    """The measurements of one update; samples are flat float64 arrays.
+    """The measurements of one update; samples are flat arrays, in float64 or in the array's own type.
 
     Attributes
     ----------
@@ -73,38 +91,58 @@ class Look:
         States in full, for a rate that hangs on more than one.
     rate
         The effective learning rate in full, where the optimizer itself can say it.
+    rows
+        Of a table whose gradient comes by rows: that gradient. Norms, states and rates are then those of the touched
+        rows, while ``gradient``, ``before`` and ``after`` are samples of the whole table.
+    pushed
+        The gradient entries that belong to the samples of the states; None if ``gradient`` does.
     """
 
     norms: tuple[float, float, float]
     nonfinite: tuple[int, int, int]
-    gradient: Floats
-    before: Floats
-    after: Floats
-    states: dict[str, Floats] = field(default_factory=dict)
+    gradient: Sample
+    before: Sample
+    after: Sample
+    states: dict[str, Sample] = field(default_factory=dict)
     ends: dict[str, tuple[float, float]] = field(default_factory=dict)
     whole: dict[str, Any] = field(default_factory=dict)
     rate: Any = None
+    rows: Touched | None = None
+    pushed: Sample | None = None
+
+    @property
+    def drive(self) -> Sample:
+        """The gradient entries that belong to the samples of the states."""
+        return self.gradient if self.pushed is None else self.pushed
+
+    @property
+    def remembered(self) -> Sample | Touched:
+        """What of the gradient the next reading looks back at."""
+        return self.gradient if self.rows is None else self.rows
 
 
 class Memory:
     """What is remembered about one array from one reading to the next."""
 
-    __slots__ = ("gradient", "moved", "step", "weights")
+    __slots__ = ("gradient", "moved", "step", "still", "weights")
 
-    def __init__(self, size: int) -> None:
-        self.moved = np.zeros(size, np.bool_)
-        self.weights: Floats | None = None
-        self.gradient: Floats | None = None
+    def __init__(self) -> None:
+        self.moved: NDArray[np.bool_] | None = None
+        self.still = -1
+        self.weights: Sample | None = None
+        self.gradient: Sample | Touched | None = None
         self.step = -1
 
-    def see(self, before: Floats, after: Floats) -> float:
+    def see(self, before: Sample, after: Sample) -> float:
         """Note what has moved, since the last look and in this update; give the share that never has."""
-        with np.errstate(invalid="ignore"):
-            if self.weights is not None:
-                self.moved |= before != self.weights
-            self.moved |= after != before
+        if self.still:  # what has once moved is of no more interest
+            moved = after != before
+            if self.moved is not None:
+                moved |= self.moved
+                moved |= before != self.weights
+            self.moved, self.still = moved, moved.size - int(np.count_nonzero(moved))
         self.weights = after
-        return float(np.count_nonzero(~self.moved)) / self.moved.size if self.moved.size else float("nan")
+        return self.still / after.size if after.size else float("nan")
 
 
 def look(
@@ -149,6 +187,40 @@ def look(
     )
 
 
+def look_at_rows(
+    before: tuple[NDArray[Any], Sample], after: NDArray[Any], given: Touched, states: Mapping[str, NDArray[Any]]
+) -> Look:
+    """Take a look at a table of which an update has touched some rows; the others are not read but for the sample.
+
+    Parameters
+    ----------
+    before
+        The touched rows before the update, and the sample of the whole table.
+    after
+        The table after it.
+    given
+        The gradient.
+    states
+        The states after it, by letter: with an entry for each of the table's, or one for each row.
+    """
+    moved = after[given.rows]
+    norms = norm(given.values), norm(moved, minus=before[0]), norm(moved)
+    own = {letter: state[given.rows] for letter, state in states.items()}
+    ends = {letter: _ends(state) for letter, state in own.items()}
+    broken = sum(nonfinite(own[letter], sum(map(abs, ends[letter]))) for letter in ends)
+    return Look(
+        norms,
+        (nonfinite(given.values, norms[0]), nonfinite(moved, norms[2]), broken),
+        given.sample(after.size),
+        before[1],
+        sample(after),
+        {letter: sample(state) for letter, state in own.items()},
+        ends,
+        rows=given,
+        pushed=sample(given.values),
+    )
+
+
 def _ends(array: ArrayLike) -> tuple[float, float]:
     entries = np.asarray(array)
     if not entries.size:
@@ -159,11 +231,13 @@ def _ends(array: ArrayLike) -> tuple[float, float]:
 
 @dataclass
 class Derived:
-    """What the rule makes of a look: quantiles of the rate, the share of stuck states, and the swallowed share."""
+    """What is worked out from a look: quantiles of the rate and of each state, the share of stuck states, and the
+    swallowed share."""
 
     rate: Floats
-    stuck: float
-    swallowed: float
+    stuck: float = float("nan")
+    swallowed: float = float("nan")
+    states: dict[str, Floats] = field(default_factory=dict)
 
 
 Seen: TypeAlias = tuple[Subject, Look, Mapping[str, float]]
@@ -174,56 +248,142 @@ def derive(looks: Sequence[Seen]) -> list[Derived]:
 
     Arrays with the same rule and settings are strung together, so that the rule is asked once for all of them.
     """
-    out = [Derived(np.full(len(QUANTILES), np.nan), float("nan"), float("nan")) for _ in looks]
+    out = [Derived(np.full(len(QUANTILES), np.nan)) for _ in looks]
     strings: dict[Any, list[int]] = {}
+    steady: dict[Any, Floats] = {}
     for k, (subject, seen, settings) in enumerate(looks):
-        which = subject.dialect
+        which, given = subject.dialect, tuple(settings.values())
         if seen.rate is not None:
             out[k].rate = quantiles(seen.rate)
         elif not which.rate_states:
-            out[k].rate = np.full(len(QUANTILES), float(which.rate({}, settings)))
+            if (id(which), given) not in steady:
+                steady[id(which), given] = np.full(len(QUANTILES), float(which.rate({}, settings)))
+            out[k].rate = steady[id(which), given]
         elif len(which.rate_states) > 1 and seen.whole:
             out[k].rate = quantiles(which.rate(seen.whole, settings))
-        fits = all(state.size == seen.gradient.size for state in seen.states.values())  # not one brake for many entries
-        if which.brake in seen.states and fits and seen.gradient.size:
-            key = which, subject.dtype, subject.start, tuple(settings.items())
-            strings.setdefault(key, []).append(k)
-    for members in strings.values():
-        _derive([looks[k] for k in members], [out[k] for k in members])
+        if not seen.states:
+            continue
+        plain = _is_plain(subject, seen)
+        key = id(which), subject.dtype, subject.start, plain, given, tuple(seen.states)
+        strings.setdefault(key, []).append(k)
+    for (*_, plain, _, _), members in strings.items():
+        if plain:
+            _derive([looks[k] for k in members], [out[k] for k in members])
+        else:
+            for k in members:
+                _derive_odd(looks[k], out[k])
     return out
 
 
+def _is_plain(subject: Subject, seen: Look) -> bool:
+    """Whether each entry has a state of its own, all is finite, and no brake is below 0."""
+    size, finite = seen.drive.size, math.isfinite(seen.norms[0])
+    for letter, state in seen.states.items():
+        low, high = seen.ends[letter]
+        finite &= math.isfinite(low + high) and state.size == size and (low >= 0.0 or letter != subject.dialect.brake)
+    return finite and size > 0
+
+
+@lru_cache(maxsize=64)
+def _places(sizes: tuple[int, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats, NDArray[np.intp]]:
+    """Where the quantiles of sorted samples lie that are strung together.
+
+    The indices below and above each quantile, how far it is from the lower, and the two entries about each middle.
+    """
+    counts = np.array(sizes, np.intp)[:, None]
+    first = np.cumsum(counts, axis=0) - counts
+    where: Floats = np.asarray(QUANTILES) * (counts - 1)
+    low: NDArray[np.intp] = where.astype(np.intp)
+    middle = np.concatenate([(counts - 1) // 2, counts // 2], axis=1)
+    return first + low, first + np.minimum(low + 1, counts - 1), where - low, first + middle
+
+
+def _between(below: Floats, above: Floats, weight: Floats) -> Floats:
+    return np.where((weight == 0.0) | (below == above), below, below * (1 - weight) + above * weight)
+
+
 def _derive(looks: Sequence[Seen], out: Sequence[Derived]) -> None:
-    """The same for arrays of one rule and one set of settings."""
-    subject, first, settings = looks[0]
+    """For arrays of one rule and one set of settings, all of them plain.
+
+    The states are sorted once. A brake's rate falls as it grows, and the share that is swallowed falls with it: so both
+    have their quantiles where the state has its own, in the opposite order, and the rule is asked about those alone.
+    """
+    subject, _, settings = looks[0]
     which, brake = subject.dialect, subject.dialect.brake or ""
-    states = {letter: np.concatenate([seen.states[letter] for _, seen, _ in looks]) for letter in first.states}
-    gradient = np.concatenate([seen.gradient for _, seen, _ in looks])
-    cuts = np.cumsum([0, *(seen.gradient.size for _, seen, _ in looks)])
+    sizes = tuple(seen.drive.size for _, seen, _ in looks)
+    low, high, weight, middle = _places(sizes)
+    cuts = np.cumsum((0, *sizes)).tolist()
     spans = [slice(cuts[k], cuts[k + 1]) for k in range(len(looks))]
+    coarse = np.float64 if subject.dtype == "float64" else np.float32  # sorted in half the time, and nothing is lost
+    states, ordered = {}, {}
+    for letter in looks[0][1].states:
+        states[letter] = np.concatenate([seen.states[letter] for _, seen, _ in looks])
+        ordered[letter] = line = np.array(states[letter], coarse)
+        for span in spans:
+            line[span].sort()
+        made = _between(line[low].astype(np.float64), line[high].astype(np.float64), weight)
+        made[:, 0], made[:, -1] = zip(*(seen.ends[letter] for _, seen, _ in looks), strict=True)
+        for one, row in zip(out, made, strict=True):
+            one.states[letter] = row
+    if brake not in states:
+        return
+    gradient = np.concatenate([seen.drive for _, seen, _ in looks])
+    has = gradient != 0.0
+    starts = cuts[:-1]
+    counts = np.add.reduceat(has, starts, dtype=np.intp).tolist()
+    stuck = has & _stuck(subject, states, gradient, settings)
+    for one, count, held in zip(out, counts, np.add.reduceat(stuck, starts, dtype=np.intp).tolist(), strict=True):
+        one.stuck = held / count if count else float("nan")
+    if which.rate_states != (brake,):
+        return
+    line = ordered[brake].astype(np.float64)
+    middles = line[middle]
+    for k, (span, count) in enumerate(zip(spans, counts, strict=True)):
+        if 0 < count < sizes[k]:
+            some = np.sort(states[brake][span][has[span]])
+            middles[k] = some[(count - 1) // 2], some[count // 2]
+    ends = np.array([seen.ends[brake] for _, seen, _ in looks])
+    last = len(QUANTILES)
+    asked = np.concatenate([line[low], line[high], middles, ends], axis=1)
+    rates = which.rate({brake: asked}, settings)
+    made = _between(rates[:, :last], rates[:, last : 2 * last], weight)[:, ::-1]
+    made[:, 0], made[:, -1] = rates[:, -1], rates[:, -2]
+    shares = which.swallowed({brake: middles}, settings, subject.start, rates[:, 2 * last : -2])
+    for one, (_, seen, _), row, count, share in zip(out, looks, made, counts, shares.tolist(), strict=True):
+        if seen.rate is None:
+            one.rate = row
+        one.swallowed = sum(share) / 2 if count else float("nan")
+
+
+def _derive_odd(look: Seen, out: Derived) -> None:
+    """The same for one array with entries that are not finite, or one state for many entries: entry by entry."""
+    subject, seen, settings = look
+    which, brake = subject.dialect, subject.dialect.brake or ""
+    for letter, state in seen.states.items():
+        out.states[letter] = _with_ends(quantiles(state), seen.ends[letter])
+    fits = all(state.size == seen.drive.size for state in seen.states.values())  # not one brake for many entries
+    if brake not in seen.states or not fits or not seen.drive.size:
+        return
+    states, gradient = seen.states, seen.drive
     has = np.isfinite(gradient) & (gradient != 0.0)
     asked = has & np.isfinite(states[brake])
     stuck = asked & _stuck(subject, states, gradient, settings)
-    for span, made in zip(spans, out, strict=True):
-        count = np.count_nonzero(asked[span])
-        made.stuck = np.count_nonzero(stuck[span]) / count if count else float("nan")
+    count = np.count_nonzero(asked)
+    out.stuck = np.count_nonzero(stuck) / count if count else float("nan")
     if which.rate_states != (brake,):
         return
-    # The rate falls as the one brake grows, so its ends are at the ends of the state.
-    ends = [seen.ends[brake] for _, seen, _ in looks]
-    every = which.rate({brake: np.concatenate([states[brake], np.ravel(ends)])}, settings)
-    rates, edges = every[: gradient.size], every[gradient.size :].reshape(-1, 2)
+    every = which.rate({brake: np.append(states[brake], seen.ends[brake])}, settings)
+    rates, edge = every[:-2], every[-2:]
     shares = which.swallowed({brake: states[brake]}, settings, subject.start, rates)
-    for span, edge, made, (_, seen, _) in zip(spans, edges, out, looks, strict=True):
-        if seen.rate is None:
-            made.rate = _with_ends(quantiles(rates[span]), (float(edge.min()), float(edge.max())))
-        share = np.sort(shares[span][has[span]])  # NaN sorts to the end
-        known = share.size - int(np.count_nonzero(np.isnan(share)))
-        made.swallowed = float(share[(known - 1) // 2] + share[known // 2]) / 2 if known else float("nan")
+    if seen.rate is None:
+        out.rate = _with_ends(quantiles(rates), (float(edge.min()), float(edge.max())))
+    share = np.sort(shares[has])  # NaN sorts to the end
+    known = share.size - int(np.count_nonzero(np.isnan(share)))
+    out.swallowed = float(share[(known - 1) // 2] + share[known // 2]) / 2 if known else float("nan")
 
 
 def _stuck(
-    subject: Subject, states: Mapping[str, Floats], gradient: Floats, settings: Mapping[str, float]
+    subject: Subject, states: Mapping[str, Sample], gradient: Sample, settings: Mapping[str, float]
 ) -> NDArray[np.bool_]:
     """Which braking states should change for a gradient like this one, and cannot."""
     which = subject.dialect
@@ -236,8 +396,10 @@ def _stuck(
     return stuck
 
 
-def reading(subject: Subject, seen: Look, derived: Derived, memory: Memory, *, small: int) -> dict[str, Any]:
-    """Make the trail's columns of a look.
+def reading(
+    subject: Subject, seen: Look, derived: Derived, memory: Memory, *, letters: Sequence[str], small: int
+) -> dict[str, Any]:
+    """Make the trail's columns of a look, but for the cosine.
 
     Parameters
     ----------
@@ -248,7 +410,9 @@ def reading(subject: Subject, seen: Look, derived: Derived, memory: Memory, *, s
     derived
         What `derive` has made of it.
     memory
-        What is remembered about this array; it is brought up to date, but for the gradient.
+        What is remembered about this array; what has moved is brought up to date.
+    letters
+        The states that the trail has columns for.
     small
         Arrays with at most this many entries are kept whole.
 
@@ -261,19 +425,41 @@ def reading(subject: Subject, seen: Look, derived: Derived, memory: Memory, *, s
     out["nonfinite_gradients"], out["nonfinite_weights"] = seen.nonfinite[:2]
     out["nonfinite_states"] = float(seen.nonfinite[2])
     out["effective_lr"] = derived.rate
-    for letter, state in seen.states.items():
-        out[f"state/{letter}"] = _with_ends(quantiles(state), seen.ends[letter])
+    states = {letter: state for letter, state in seen.states.items() if letter in letters}
+    for letter in states:
+        out[f"state/{letter}"] = derived.states[letter]
     out["unmoved"] = memory.see(seen.before, seen.after)
     out["saturated"], out["swallowed"] = derived.stuck, derived.swallowed
     if seen.gradient.size and math.prod(subject.shape) <= small:
         with np.errstate(invalid="ignore"):
-            step = seen.after - seen.before
-        values = {"w": seen.after, "g": seen.gradient, "step": step, **seen.states}
+            step = seen.after.astype(np.float64) - seen.before
+        values = {"w": seen.after, "g": seen.gradient, "step": step, **states}
         out |= {
             f"value/{name}": value.reshape(subject.shape) for name, value in values.items() if value.size == step.size
         }
-    if memory.gradient is not None:
-        out["gradient_cosine"] = cosine(seen.gradient, memory.gradient)
+    return out
+
+
+def cosines(pairs: Sequence[tuple[Sample, Sample]]) -> list[float]:
+    """Compute the cosine of each pair of samples; NaN where one has no length or is not finite.
+
+    Examples
+    --------
+    >>> cosines([(np.array([3.0, 4.0]), np.array([6.0, 8.0])), (np.array([3.0]), np.array([0.0]))])
+    [1.0, nan]
+    """
+    out = [float("nan")] * len(pairs)
+    filled = [k for k, (one, _) in enumerate(pairs) if one.size]
+    if not filled:
+        return out
+    one, other = (np.concatenate([pairs[k][side] for k in filled], dtype=np.float64) for side in (0, 1))
+    starts = np.cumsum([0, *(pairs[k][0].size for k in filled[:-1])])
+    with np.errstate(all="ignore"):
+        sums = [np.add.reduceat(product, starts) for product in (one * other, one * one, other * other)]
+        sound = (sums[1] > TINY) & (sums[1] < HUGE) & (sums[2] > TINY) & (sums[2] < HUGE)
+        found = np.clip(sums[0] / (np.sqrt(sums[1]) * np.sqrt(sums[2])), -1.0, 1.0)
+    for k, value, fine in zip(filled, found.tolist(), sound.tolist(), strict=True):
+        out[k] = value if fine else cosine(*(np.asarray(part, np.float64) for part in pairs[k]))
     return out
 
 

@@ -1,15 +1,16 @@
 """optax: a transformation that wraps another, works under ``jit``, and tells the host what the inner one does.
 
 A chain of optax is functions; which rule it holds, and with which settings, stands in what these functions have closed
-over. That is read part by part (`parts`), so that a chain counts as known only if every part of it is.
+over. That is read part by part (`chains`), so that a chain counts as known only if every part of it is. Where parts are
+for some leaves only (``masked``, ``multi_transform``), every leaf has a chain of its own.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +25,7 @@ from nukarumi.sensor.dialects import Dialect, dialect
 from nukarumi.sensor.jax import gradient_sample, payload, report, to_look
 from nukarumi.sensor.look import Look, Subject
 
-__all__ = ["OptaxSensor", "WatchState", "parts"]
+__all__ = ["OptaxSensor", "WatchState", "chains"]
 
 PASSIVE = (
     "identity",
@@ -63,7 +64,7 @@ class WatchState(NamedTuple):
     inner: Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """One link of a chain: what it is called, what it has closed over, and its state (None if there is none yet)."""
 
@@ -72,7 +73,12 @@ class Part:
     state: Any
 
 
-def parts(init: Callable[..., Any], update: Callable[..., Any], state: Any = None) -> Iterator[Part]:
+Chain: TypeAlias = tuple[Part, ...]
+
+
+def chains(
+    init: Callable[..., Any], update: Callable[..., Any], state: Any = None, tree: Any = None
+) -> dict[Chain, tuple[str, ...]]:
     """Take a transformation apart.
 
     Parameters
@@ -81,23 +87,81 @@ def parts(init: Callable[..., Any], update: Callable[..., Any], state: Any = Non
         Of the transformation.
     state
         Its state after an update; None before there is one.
+    tree
+        The parameters. None before they are known: then any part may be for any leaf.
+
+    Returns
+    -------
+    dict
+        Each chain that some leaves go through, and the names of those leaves; without a tree, each chain that there
+        could be, and no names.
     """
+    return _chains(init, update, state, tree, tuple(_by_name(tree)) if tree is not None else ())
+
+
+def _chains(
+    init: Callable[..., Any], update: Callable[..., Any], state: Any, tree: Any, names: tuple[str, ...]
+) -> dict[Chain, tuple[str, ...]]:
     name = getattr(update, "__qualname__", type(update).__name__).removesuffix(".<locals>.update_fn")
     name = name.removesuffix(".<locals>.update")
     held = _held(update)
-    if name == "with_extra_args_support":
-        yield from parts(held["tx"].init, held["tx"].update, state)
-    elif name == "chain":
-        links = list(zip(_held(init)["init_fns"], held["update_fns"], strict=True))
-        states = [None] * len(links) if state is None else state
-        for (start, step), own in zip(links, states, strict=True):
-            yield from parts(_inner(start, step, "init"), step, own)
-    elif name == "inject_hyperparams.<locals>.wrapped_transform":
-        given = {**_held(init)["numeric_hps"], **dict.fromkeys(held["sched_hps"], 0.1)}
-        inner = held["inner_factory"](**held["other_hps"], **(given if state is None else state.hyperparams))
-        yield from parts(inner.init, inner.update, None if state is None else state.inner_state)
-    else:
-        yield Part(name, {**_held(init), **held, **_held(held.get("_radam_update"))}, state)
+    match name:
+        case "with_extra_args_support":
+            return _chains(held["tx"].init, held["tx"].update, state, tree, names)
+        case "chain":
+            links = list(zip(_held(init)["init_fns"], held["update_fns"], strict=True))
+            states = [None] * len(links) if state is None else state
+            whole: dict[Chain, tuple[str, ...]] = {(): names}
+            for (start, step), own in zip(links, states, strict=True):
+                whole = _joined(whole, _chains(_inner(start, step, "init"), step, own, tree, names), tree is not None)
+            return whole
+        case "inject_hyperparams.<locals>.wrapped_transform":
+            given = {**_held(init)["numeric_hps"], **dict.fromkeys(held["sched_hps"], 0.1)}
+            inner = held["inner_factory"](**held["other_hps"], **(given if state is None else state.hyperparams))
+            return _chains(inner.init, inner.update, None if state is None else state.inner_state, tree, names)
+        case "masked":
+            inner, own = held["inner"], None if state is None else state.inner_state
+            return _chosen({True: (inner, own)}, held["mask"], tree, names)
+        case "partition" | "multi_transform":
+            inners = {
+                label: (inner, None if state is None else state.inner_states[label].inner_state)
+                for label, inner in held["transforms"].items()
+            }
+            return _chosen(inners, held["param_labels"], tree, names)
+    return {(Part(name, {**_held(init), **held, **_held(held.get("_radam_update"))}, state),): names}
+
+
+def _chosen(
+    inners: Mapping[Any, tuple[Any, Any]], labels: Any, tree: Any, names: tuple[str, ...]
+) -> dict[Chain, tuple[str, ...]]:
+    """The chains of leaves that have labels: each goes through the transformation of its label, or through none."""
+    out: dict[Chain, tuple[str, ...]] = {}
+    label_of: dict[str, Any] = {}
+    if tree is not None:
+        given = labels(tree) if callable(labels) else labels  # a label may stand for a whole branch
+        label_of = _by_name(jax.tree.map(lambda label, branch: jax.tree.map(lambda _: label, branch), given, tree))
+    left = tuple(name for name in names if label_of.get(name) not in inners)
+    if left or tree is None:
+        out[()] = left
+    for label, (inner, state) in inners.items():
+        mine = tuple(name for name in names if label_of.get(name) == label)
+        if mine or tree is None:
+            for chain, those in _chains(inner.init, inner.update, state, tree, mine).items():
+                out[chain] = (*out.get(chain, ()), *those)
+    return out
+
+
+def _joined(
+    first: dict[Chain, tuple[str, ...]], second: dict[Chain, tuple[str, ...]], known: bool
+) -> dict[Chain, tuple[str, ...]]:
+    """Chains, each followed by those that its leaves go through next."""
+    out: dict[Chain, tuple[str, ...]] = {}
+    for one, these in first.items():
+        for other, those in second.items():
+            both = tuple(name for name in these if name in set(those))
+            if both or not known:
+                out[one + other] = (*out.get(one + other, ()), *both)
+    return out
 
 
 def _inner(start: Callable[..., Any], step: Callable[..., Any], what: str) -> Callable[..., Any]:
@@ -124,7 +188,7 @@ class _Told:
     states: dict[str, Any]
 
 
-def told(links: list[Part]) -> _Told:  # noqa: PLR0912 - a branch for each kind of part
+def told(links: Chain) -> _Told:  # noqa: PLR0912 - a branch for each kind of part
     """Tell a chain as one of our rules, or refuse it by naming the part that is not known."""
     rule: Part | None = None
     lr: Any = 1.0
@@ -132,11 +196,14 @@ def told(links: list[Part]) -> _Told:  # noqa: PLR0912 - a branch for each kind 
         unusual = [
             name for name, usual in PLAIN.items()
             if link.name in STATES and name in link.options and not _same(link.options[name], usual)
+            and (link.name, name) != ("scale_by_adam", "eps_root")
         ]  # fmt: skip
         if unusual:
             raise _refusal(f"{link.name} with {unusual[0]}={link.options[unusual[0]]}")
         if link.name == "scale":
             lr = lr * link.options["step_size"]
+        elif link.name == "set_to_zero":
+            lr = lr * 0.0
         elif link.name == "scale_by_schedule":
             count = 0 if link.state is None else link.state.count - 1
             lr = lr * link.options["step_size_fn"](count)
@@ -160,8 +227,13 @@ def told(links: list[Part]) -> _Told:  # noqa: PLR0912 - a branch for each kind 
         states = {letter: getattr(rule.state, key) for key, letter in STATES[rule.name].items()}
         if "count" in rule.state._fields:  # every named tuple has a method of that name
             numbers["t"] = rule.state.count
-    numbers["start"] = rule.options.get("initial_accumulator_value", 0.0)
+    root = rule.options.get("eps_root", 0.0)
     flags = {name: bool(rule.options[name]) for name in ("nesterov", "eps_in_sqrt") if name in rule.options}
+    if rule.name == "scale_by_adam" and not _same(root, 0.0):
+        if flags["nesterov"]:
+            raise _refusal("scale_by_adam with nesterov=True and eps_root")
+        numbers["eps_root"], flags["rooted"] = root, True
+    numbers["start"] = rule.options.get("initial_accumulator_value", 0.0)
     if rule.name == "scale_by_radam" and flags.get("nesterov"):
         raise _refusal("scale_by_radam with nesterov=True")
     return _Told(rule.name, flags, numbers, states)
@@ -185,6 +257,8 @@ def finished(kind: str, flags: Mapping[str, Any], numbers: Mapping[str, Any]) ->
             given["rectified"] = rules.rectification(given["beta2"], given.get("t", 1.0))
             which = dialect("RAdam", "optax")
             return (which if given["rectified"] else replace(which, recipe=recipe(rules.radam_start))), given
+        case "scale_by_adam" if flags.get("rooted"):
+            return replace(dialect("AdamEpsRoot", "optax"), name="Adam"), given
         case "scale_by_adam" if flags["nesterov"]:
             beta1, t = given["beta1"], given.get("t", 1.0)
             return dialect("NAdam", "optax"), given | {"mu": beta1, "mu_next": beta1, "mu_product": beta1**t}
@@ -202,7 +276,8 @@ def finished(kind: str, flags: Mapping[str, Any], numbers: Mapping[str, Any]) ->
 
 def _refusal(what: str) -> BadInput:
     return BadInput(
-        f"a sensor knows chains of optax made of {', '.join(STATES)}, scale, scale_by_schedule, {', '.join(PASSIVE)}",
+        f"a sensor knows chains of optax made of {', '.join(STATES)}, scale, scale_by_schedule, set_to_zero, "
+        f"{', '.join(PASSIVE)}, for all leaves or by masked and multi_transform",
         what,
         "watch the chain without this part, or another optimizer",
     )
@@ -213,12 +288,21 @@ class OptaxSensor(Sensor):
 
     library = "optax"
 
-    def __init__(self, optimizer: optax.GradientTransformation, names: Any, **options: Any) -> None:
+    def __init__(self, optimizer: Any, names: Any, **options: Any) -> None:
+        self._steps = _multi_steps(optimizer)
+        if isinstance(optimizer, optax.MultiSteps):
+            optimizer = optimizer.gradient_transformation()
         self._inner = optax.with_extra_args_support(optimizer)
-        first = told(list(parts(optimizer.init, optimizer.update)))  # refuses what it does not know
+        self._chained = optimizer if self._steps is None else self._steps.inner_opt
+        every = [
+            told(chain) for chain in chains(self._chained.init, self._chained.update)
+        ]  # refuses what it does not know
+        # The first that has states is what the training is called after.
+        first = max(every, key=lambda one: len(STATES.get(one.kind, ())) > 0)
         super().__init__(optimizer, patterns=[names] if isinstance(names, str) else names, **options)
         which, numbers = finished(first.kind, first.options, first.numbers)
-        self.trail.states = which.states
+        made = [finished(one.kind, one.options, one.numbers)[0] for one in every]
+        self.trail.states = tuple(dict.fromkeys([*which.states, *(letter for one in made for letter in one.states)]))
         known = {name: value for name, value in numbers.items() if name in _WORDS}
         self.trail.meta |= {
             "library": "optax",
@@ -247,33 +331,37 @@ class OptaxSensor(Sensor):
         count = state.count + 1
         if self.attached:
             with self.guarded():
-                self._tell(count, updates, given, params, fresh, loss)
+                if self._steps is None:
+                    self._tell(count, updates, given, params, fresh, loss, None)
+                else:  # an update is what it does with the gradients that it has gathered
+                    gathered = _gathered(self._steps, updates, state.inner)
+                    happens = fresh.gradient_step != state.inner.gradient_step
+                    inner = fresh.inner_opt_state
+                    self._tell(fresh.gradient_step, gathered, given, params, inner, loss, happens)
         return given, WatchState(count, fresh)
 
-    def _tell(self, count: Any, gradients: Any, updates: Any, params: Any, state: Any, loss: Any) -> None:
+    def _tell(self, count: Any, gradients: Any, updates: Any, params: Any, state: Any, loss: Any, happens: Any) -> None:
         if params is None:
             raise BadInput("a sensor needs the parameters", None, "call update(grads, state, params)")
-        chain = told(list(parts(self._inner.init, self._inner.update, state)))
-        which, _ = finished(chain.kind, chain.options, dict.fromkeys(chain.numbers, 0.5))
-        whole = which.rate_states if len(which.rate_states) > 1 else ()
-        flat = {_path(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]}
-        names = [name for name in flat if self.watches(name)]
-        moved = _by_name(updates)
-        pushed = _by_name(gradients)
-        states = {letter: _by_name(tree) for letter, tree in chain.states.items()}
-        names = [name for name in names if name in moved and name in pushed]
-        # What does not change keeps its double precision on the host.
-        constants = {name: value for name, value in chain.numbers.items() if isinstance(value, int | float)}
+        watched = {_path(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]}
+        moved, pushed = _by_name(updates), _by_name(gradients)
+        groups: list[_Group] = []
+        for chain, members in chains(self._chained.init, self._chained.update, state, params).items():
+            names = [name for name in members if self.watches(name) and name in moved and name in pushed]
+            if names:
+                groups.append(_Group.of(told(chain), names))
+        groups.sort(key=lambda group: list(watched).index(group.names[0]))
 
         def looks() -> Any:
             made = {}
-            for name in names:
-                own = {letter: tree[name] for letter, tree in states.items() if name in tree}
-                after = jnp.asarray(flat[name] + moved[name]).astype(flat[name].dtype)
-                made[name] = payload(flat[name], after, pushed[name], own, whole)
+            for group in groups:
+                for name in group.names:
+                    own = {letter: tree[name] for letter, tree in group.states.items() if name in tree}
+                    after = jnp.asarray(watched[name] + moved[name]).astype(watched[name].dtype)
+                    made[name] = payload(watched[name], after, pushed[name], own, group.whole)
             return {
                 "looks": made,
-                "numbers": {name: value for name, value in chain.numbers.items() if name not in constants},
+                "numbers": [group.changing for group in groups],
                 "loss": jnp.asarray(jnp.nan if loss is None else loss),
             }
 
@@ -284,13 +372,15 @@ class OptaxSensor(Sensor):
                 self.step = int(step) - 1
                 if not self.due:  # the trail has thinned since this was compiled
                     return
-                which, numbers = finished(chain.kind, chain.options, {**constants, **given["numbers"]})
                 seen: list[tuple[Subject, Look, Mapping[str, float]]] = []
-                for name in names:
-                    shape = tuple(flat[name].shape)
-                    first = next((tree[name] for tree in states.values() if name in tree), flat[name])
-                    subject = Subject(name, shape, which, str(first.dtype), numbers.get("start", 0.0))
-                    seen.append((subject, to_look(given["looks"][name]), numbers))
+                for group, changed in zip(groups, given["numbers"], strict=True):
+                    chain = group.chain
+                    which, numbers = finished(chain.kind, chain.options, {**group.constants, **changed})
+                    for name in group.names:
+                        shape = tuple(watched[name].shape)
+                        first = next((tree[name] for tree in group.states.values() if name in tree), watched[name])
+                        subject = Subject(name, shape, which, str(first.dtype), numbers.get("start", 0.0))
+                        seen.append((subject, to_look(given["looks"][name]), numbers))
                 self.loss = float(given["loss"])
                 self.step = int(step)
                 self.record(self.step, seen)
@@ -305,10 +395,50 @@ class OptaxSensor(Sensor):
             count,
             self._every,
             looks,
-            lambda: {name: gradient_sample(pushed[name]) for name in names},
+            lambda: {name: gradient_sample(pushed[name]) for group in groups for name in group.names},
             record,
             remember,
+            happens,
         )
+
+
+def _multi_steps(optimizer: Any) -> optax.MultiSteps | None:
+    """What gathers gradients over several calls, if that is what a transformation does."""
+    found = optimizer if isinstance(optimizer, optax.MultiSteps) else getattr(optimizer.update, "__self__", None)
+    return found if isinstance(found, optax.MultiSteps) else None
+
+
+def _gathered(steps: optax.MultiSteps, gradients: Any, state: Any) -> Any:
+    """The gradient that an update is made of: that of this call, together with those of the calls before it."""
+
+    def both(new: Any, old: Any) -> Any:
+        return steps._acc_update(new, old, n_acc=state.mini_step).astype(new.dtype)
+
+    return jax.tree.map(both, gradients, state.acc_grads)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Leaves that go through one chain: what it is, its states by leaf, and its settings.
+
+    What does not change keeps its double precision on the host; ``changing`` comes out of the compiled function.
+    """
+
+    chain: _Told
+    names: list[str]
+    states: dict[str, dict[str, Any]]
+    whole: tuple[str, ...]
+    constants: dict[str, Any]
+    changing: dict[str, Any]
+
+    @classmethod
+    def of(cls, chain: _Told, names: list[str]) -> _Group:
+        which, _ = finished(chain.kind, chain.options, dict.fromkeys(chain.numbers, 0.5))
+        whole = which.rate_states if len(which.rate_states) > 1 else ()
+        constants = {name: value for name, value in chain.numbers.items() if isinstance(value, int | float)}
+        changing = {name: value for name, value in chain.numbers.items() if name not in constants}
+        states = {letter: _by_name(tree) for letter, tree in chain.states.items()}
+        return cls(chain, names, states, whole, constants, changing)
 
 
 _WORDS = ("lr", "momentum", "decay_rate", "rho", "beta1", "beta2", "eps")

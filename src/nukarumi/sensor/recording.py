@@ -66,9 +66,12 @@ class Recording:
             where = self._places(seen.before.size)
             if subject.name not in self.sizes:
                 self.sizes[subject.name] = int(np.prod(subject.shape, dtype=np.int64))
-                self.start[subject.name] = seen.before[where]
+                self.start[subject.name] = seen.before[where].astype(np.float64)
             with np.errstate(invalid="ignore"):
-                kept[subject.name] = seen.gradient[where], (seen.after - seen.before)[where]
+                before, after, gradient = (
+                    part[where].astype(np.float64) for part in (seen.before, seen.after, seen.gradient)
+                )
+                kept[subject.name] = gradient, after - before
         self._rows.append((step, kept))
         if len(self._rows) > len(self.trail):
             left = set(self.trail.steps.tolist())

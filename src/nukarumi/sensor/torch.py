@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import gc
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from functools import cache
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from nukarumi import rules
 from nukarumi._errors import BadInput
 from nukarumi.optim.engine.recipe import recipe
+from nukarumi.sensor import sweep
 from nukarumi.sensor.base import Sensor
 from nukarumi.sensor.dialects import Dialect, dialect
-from nukarumi.sensor.look import Look, Subject
+from nukarumi.sensor.look import Look, Sample, Subject
 from nukarumi.trail.reading import norm as exact_norm
 from nukarumi.trail.reading import positions
 
-__all__ = ["KNOWN", "Tensors", "TorchSensor", "known", "module_names"]
+__all__ = ["KNOWN", "Kept", "Tensors", "TorchSensor", "Touched", "known", "module_names"]
 
 BLOCK = 4096
-Samples: TypeAlias = NDArray[np.float64]
+Samples: TypeAlias = Sample
 
 STATES: dict[str, dict[str, str]] = {
     "SGD": {"momentum_buffer": "v"},
@@ -153,8 +154,9 @@ class TorchSensor(Sensor):
         super().__init__(optimizer, patterns=patterns, **options)
         self._names: dict[int, str] = named
         self._taken: set[str] = set()
-        self._copies: dict[int, Tensor] = {}
-        self._before: dict[int, tuple[Tensor, Tensor | None, Samples]] = {}
+        self._size: list[int] = []
+        self._watched: list[tuple[str, Tensor, Mapping[str, Any]]] = []
+        self._before: dict[int, Kept] = {}
         self._fresh: set[int] = set()
         self._recording_now = False
         self._tensors = Tensors()
@@ -188,7 +190,7 @@ class TorchSensor(Sensor):
     def _release(self) -> None:
         for hook in self._hooks:
             hook.remove()
-        self._copies.clear()
+        self._tensors.clear()
         self._before.clear()
 
     def name_of(self, parameter: Tensor, group: Mapping[str, Any], place: tuple[int, int]) -> str:
@@ -204,12 +206,18 @@ class TorchSensor(Sensor):
         self._taken.add(name)
         return name
 
-    def _parameters(self) -> Iterable[tuple[str, Tensor, Mapping[str, Any]]]:
-        for g, group in enumerate(self.optimizer.param_groups):
-            for k, parameter in enumerate(group["params"]):
-                name = self.name_of(parameter, group, (g, k))
-                if self.watches(name) and parameter.is_floating_point():
-                    yield name, parameter, group
+    def _parameters(self) -> list[tuple[str, Tensor, Mapping[str, Any]]]:
+        """Name, parameter and group of everything that is watched; worked out anew when a group comes or grows."""
+        groups = self.optimizer.param_groups
+        size = [len(group["params"]) for group in groups]
+        if size != self._size:
+            self._size, self._watched = size, []
+            for g, group in enumerate(groups):
+                for k, parameter in enumerate(group["params"]):
+                    name = self.name_of(parameter, group, (g, k))
+                    if self.watches(name) and parameter.is_floating_point():
+                        self._watched.append((name, parameter, group))
+        return self._watched
 
     # The hooks --------------------------------------------------------------------------------------------------------
 
@@ -219,106 +227,202 @@ class TorchSensor(Sensor):
             return
         with self.guarded(), torch.no_grad():
             self._before, self._fresh = {}, set()
-            for _, parameter, _group in self._parameters():
-                if self.optimizer.state.get(parameter, {}).get("momentum_buffer") is None:
-                    self._fresh.add(id(parameter))
-                self._before[id(parameter)] = (*self._kept(parameter), self._tensors.sample(parameter))
-
-    def _kept(self, parameter: Tensor) -> tuple[Tensor, Tensor | None]:
-        """A copy of the parameter, or of the rows alone that a sparse gradient will touch, and which these are."""
-        gradient = parameter.grad
-        if gradient is not None and gradient.is_sparse and self._known in TOUCHED_ROWS_ONLY:
-            rows = torch.unique(gradient.coalesce().indices()[0])
-            return parameter.detach().index_select(0, rows), rows
-        copy = self._copies.get(id(parameter))
-        if copy is None or copy.shape != parameter.shape or copy.dtype != parameter.dtype:
-            copy = self._copies[id(parameter)] = parameter.detach().clone(memory_format=torch.contiguous_format)
-        else:
-            copy.copy_(parameter.detach())
-        return copy, None
+            given, state = self._parameters(), self.optimizer.state
+            watched = [parameter for _, parameter, _ in given]
+            self._fresh = {
+                id(p) for _, p, group in given
+                if group.get("dampening") and state.get(p, {}).get("momentum_buffer") is None
+            }  # fmt: skip
+            lazy = self._known in TOUCHED_ROWS_ONLY
+            rows = {k: _rows(p.grad) for k, p in enumerate(watched) if lazy and p.grad is not None and p.grad.is_sparse}
+            self._before = dict(zip(map(id, watched), self._tensors.keep(watched, rows), strict=True))
 
     def _post(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self.attached:
             return
         self.step += 1
         if not (self._recording_now or self.due):  # nearly all updates end here
+            self.loss = None
             return
         with self.guarded(), torch.no_grad():
             if self._recording_now:
                 self._recording_now = False
                 self._record()
-            else:  # the next one is recorded, and its cosine looks back at this gradient
-                for name, parameter, _ in self._parameters():
-                    if parameter.grad is not None:
-                        self.remember(name, self._tensors.gradient_sample(parameter.grad), self.step)
+            else:
+                self.loss = None
+                # The next one is recorded, and its cosine looks back at this gradient.
+                given = [(name, p.grad) for name, p, _ in self._parameters() if p.grad is not None]
+                samples = self._tensors.gradient_samples([gradient for _, gradient in given])
+                for (name, _), sample in zip(given, samples, strict=True):
+                    self.remember(name, sample, self.step)
 
     def _record(self) -> None:
-        looks: list[tuple[Subject, Look, Mapping[str, float]]] = []
+        subjects: list[tuple[Subject, Mapping[str, float]]] = []
+        seen: list[Touched] = []
+        keys = STATES[self._known]
+        every: dict[Any, _Told] = {}
         for name, parameter, group in self._parameters():
-            if parameter.grad is None or id(parameter) not in self._before:
+            kept = self._before.get(id(parameter))
+            if parameter.grad is None or kept is None:
                 continue
             state = self.optimizer.state.get(parameter, {})
-            one = told(self._known, group, state, id(parameter) in self._fresh)
+            own = id(group), id(parameter) in self._fresh, _same(state.get("step")), _same(state.get("mu_product"))
+            one = every.get(own)
+            if one is None:
+                one = every[own] = told(self._known, group, state, own[1])
             states = {
                 letter: state[key]
-                for key, letter in STATES[self._known].items()
+                for key, letter in keys.items()
                 if isinstance(state.get(key), Tensor) and letter in one.dialect.states
             }
             dtype = next(iter(states.values()), parameter).dtype
-            subject = Subject(name, tuple(parameter.shape), one.dialect, str(dtype).partition(".")[2], one.start)
-            kept, rows, before = self._before[id(parameter)]
-            seen = self._tensors.look(
-                kept, parameter.detach(), parameter.grad, states, one.dialect, before=before, rows=rows
-            )
-            looks.append((subject, seen, one.settings))
+            subjects.append((Subject(name, parameter.shape, one.dialect, _name(dtype), one.start), one.settings))
+            seen.append(Touched(kept, parameter.detach(), parameter.grad, states, one.dialect))
         self._before = {}
         if self.loss is not None and isinstance(self.loss, Tensor):
             self.loss = self.loss.detach().item()
-        self.record(self.step, looks)
+        looks = self._tensors.looks(seen)
+        self.record(self.step, [(subject, look, own) for (subject, own), look in zip(subjects, looks, strict=True)])
+
+
+def _rows(gradient: Tensor) -> Tensor:
+    """The rows for which a sparse gradient has an entry."""
+    rows: Tensor = torch.unique(gradient.coalesce().indices()[0])
+    return rows
+
+
+def _same(number: Any) -> float | None:
+    return None if number is None else float(number)
+
+
+@cache
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).partition(".")[2]
+
+
+class Kept(NamedTuple):
+    """A parameter before the update: a copy, or one of some rows alone; which these are, and its sample, if taken."""
+
+    copy: Tensor
+    rows: Tensor | None = None
+    sample: Samples | None = None
+
+
+class Touched(NamedTuple):
+    """A parameter around one update: kept from before, after it, its gradient, its states, and what updates it."""
+
+    kept: Kept
+    after: Tensor
+    gradient: Tensor
+    states: Mapping[str, Tensor]
+    dialect: Dialect
 
 
 class Tensors:
-    """Looks at tensors; it remembers where the samples are taken, on each device."""
+    """Looks at tensors.
+
+    What lies on the CPU in float32 or float64, one entry behind the other, is looked at in one sweep
+    (`nukarumi.sensor.sweep`); all else one tensor at a time, on the device where it lies. Memory is used again from
+    reading to reading.
+    """
 
     def __init__(self) -> None:
         self._where: dict[tuple[int, torch.device], Tensor] = {}
+        self._copies: dict[int, Tensor] = {}
+        self._swept: dict[Any, tuple[sweep.Copies, list[Tensor]]] = {}
+        self._sweeps = sweep.Sweeps()
+        self._samples: dict[Any, sweep.Samples] = {}
 
-    def look(
-        self,
-        kept: Tensor,
-        after: Tensor,
-        gradient: Tensor,
-        states: Mapping[str, Tensor],
-        which: Dialect,
-        *,
-        before: Samples,
-        rows: Tensor | None = None,
-    ) -> Look:
-        """Take a look at one parameter; see `nukarumi.sensor.look.Look`.
+    def clear(self) -> None:
+        """Give the memory back."""
+        self.__init__()  # type: ignore[misc]
+
+    def keep(self, tensors: Sequence[Tensor], rows: Mapping[int, Tensor]) -> list[Kept]:
+        """Keep tensors as they are before an update.
 
         Parameters
         ----------
-        kept
-            A copy of the parameter before the update; it is overwritten.
-        after
-            The parameter after it.
-        gradient
-            Its gradient, dense or sparse.
-        states
-            The states, by letter.
-        which
-            What the optimizer does.
-        before
-            The sample of the parameter before the update.
+        tensors
+            The parameters.
         rows
-            If ``kept`` holds some rows only: which.
+            For some of them, by their place, the rows that alone will change.
         """
+        kept: dict[int, Kept] = {}
+        for dtype, places in _alike(tensors, lambda k: "" if k in rows else _dtype(tensors[k])).items():
+            run = sweep.loop(dtype) if dtype else None
+            if run is None:
+                kept |= {k: self._kept(k, tensors[k].detach(), rows.get(k)) for k in places}
+                continue
+            shapes = tuple(tensors[k].shape for k in places)
+            found = self._swept.get((dtype, *places))
+            if found is None or tuple(copy.shape for copy in found[1]) != shapes:
+                copies = sweep.Copies(run, dtype, [tensors[k].numel() for k in places])
+                views = [torch.from_numpy(flat).view(shape) for flat, shape in zip(copies.arrays, shapes, strict=True)]
+                found = self._swept[dtype, *places] = copies, views
+            found[0].take([tensors[k].data_ptr() for k in places], torch.get_num_threads())
+            kept |= {k: Kept(copy) for k, copy in zip(places, found[1], strict=True)}
+        return [kept[k] for k in range(len(tensors))]
+
+    def _kept(self, place: int, tensor: Tensor, rows: Tensor | None) -> Kept:
+        first = self.sample(tensor)
+        if rows is not None:
+            return Kept(tensor.index_select(0, rows), rows, first)
+        copy = self._copies.get(place)
+        if copy is None or copy.shape != tensor.shape or copy.dtype != tensor.dtype or copy.device != tensor.device:
+            copy = self._copies[place] = tensor.clone(memory_format=torch.contiguous_format)
+        else:
+            copy.copy_(tensor)
+        return Kept(copy, None, first)
+
+    def looks(self, seen: Sequence[Touched]) -> list[Look]:
+        """Take looks at parameters; what was kept of them is overwritten."""
+        found: dict[int, Look] = {}
+        for (dtype, letters), places in _alike(seen, lambda k: _kind(seen[k])).items():
+            run = sweep.loop(dtype) if dtype else None
+            if run is not None:
+                some = [seen[k] for k in places]
+                sizes = tuple(one.after.numel() for one in some)
+                after = tuple(one.after.data_ptr() for one in some)
+                made = self._sweeps.of(run, dtype, sizes, letters, after).look(
+                    [one.kept.copy.data_ptr() for one in some],
+                    after,
+                    [one.gradient.data_ptr() for one in some],
+                    [[one.states[letter].data_ptr() for one in some] for letter in letters],
+                    letters,
+                    torch.get_num_threads(),
+                )
+                for k, one, look in zip(places, some, made, strict=True):
+                    if look is not None:
+                        look.whole = _whole(one)
+                        found[k] = look
+            found |= {k: self._look(seen[k]) for k in places if k not in found}
+        return [found[k] for k in range(len(seen))]
+
+    def gradient_samples(self, gradients: Sequence[Tensor]) -> list[Samples]:
+        """Take the samples of gradients; they hold until they are taken again."""
+        found: dict[int, Samples] = {}
+        for dtype, places in _alike(gradients, lambda k: _dtype(gradients[k])).items():
+            run = sweep.loop(dtype) if dtype else None
+            if run is None:
+                found |= {k: self.gradient_sample(gradients[k]) for k in places}
+                continue
+            sizes = tuple(gradients[k].numel() for k in places)
+            if (dtype, sizes) not in self._samples:
+                self._samples[dtype, sizes] = sweep.Samples(run, dtype, sizes)
+            taken = self._samples[dtype, sizes].take([gradients[k].data_ptr() for k in places])
+            found |= dict(zip(places, taken, strict=True))
+        return [found[k] for k in range(len(gradients))]
+
+    def _look(self, seen: Touched) -> Look:
+        """Take a look at one parameter, in its own tensors."""
+        kept, after, gradient, states, _ = seen
+        before = self.sample(kept.copy) if kept.sample is None else kept.sample
         if gradient.is_sparse:
             gradient = gradient.coalesce()
         values = gradient.values() if gradient.is_sparse else gradient
-        moved = after if rows is None else after.index_select(0, rows)
-        half = kept.element_size() < 4  # differences of such types are taken in float32, so that they stay exact
-        step = moved.float().sub_(kept.float()) if half else torch.sub(moved, kept, out=kept)
+        moved = after if kept.rows is None else after.index_select(0, kept.rows)
+        half = after.element_size() < 4  # differences of such types are taken in float32, so that they stay exact
+        step = moved.float().sub_(kept.copy.float()) if half else torch.sub(moved, kept.copy, out=kept.copy)
         norms = _norm(values), _norm(step), _norm(after)
         ends: dict[str, tuple[float, float]] = {}
         broken = 0
@@ -332,7 +436,6 @@ class Tensors:
             0 if np.isfinite(norms[2]) else _nonfinite(after),
             broken,
         )
-        whole = which.rate_states if len(which.rate_states) > 1 else ()
         return Look(
             norms,
             counts,
@@ -341,7 +444,7 @@ class Tensors:
             self.sample(after),
             {letter: self.sample(state) for letter, state in states.items()},
             ends,
-            {letter: states[letter].double().cpu().numpy() for letter in whole if letter in states},
+            _whole(seen),
         )
 
     def sample(self, tensor: Tensor) -> Samples:
@@ -376,6 +479,49 @@ class Tensors:
         if key not in self._where:
             self._where[key] = torch.from_numpy(positions(size).astype(np.int64)).to(device)
         return self._where[key]
+
+
+Key = TypeVar("Key")
+
+
+def _alike(things: Sequence[Any], key: Callable[[int], Key]) -> dict[Key, list[int]]:
+    """The places of things that have the same key."""
+    found: dict[Key, list[int]] = {}
+    for k in range(len(things)):
+        found.setdefault(key(k), []).append(k)
+    return found
+
+
+def _dtype(tensor: Tensor) -> str:
+    """The type of a tensor that a sweep can read; "" for any other tensor."""
+    dtype = _SWEPT.get(tensor.dtype)
+    if type(tensor) not in (Tensor, torch.nn.Parameter):  # who knows where a tensor of another kind keeps its numbers
+        return ""
+    if dtype is None or tensor.layout is not torch.strided or not tensor.is_cpu or not tensor.is_contiguous():
+        return ""
+    return dtype if tensor.numel() and not tensor.is_neg() else ""
+
+
+_SWEPT = {torch.float32: "float32", torch.float64: "float64"}
+
+
+def _kind(seen: Touched) -> tuple[str, tuple[str, ...]]:
+    """The type and the states' letters of a parameter that a sweep can read; "" and none for any other."""
+    dtype, size = _dtype(seen.after), seen.after.numel()
+    if not dtype or seen.kept.rows is not None or _dtype(seen.kept.copy) != dtype or _dtype(seen.gradient) != dtype:
+        return "", ()
+    for state in seen.states.values():
+        if _dtype(state) != dtype or state.numel() != size:
+            return "", ()
+    return dtype, tuple(seen.states)
+
+
+def _whole(seen: Touched) -> dict[str, Any]:
+    """The states in full, where the rate hangs on more than one."""
+    wanted = seen.dialect.rate_states
+    if len(wanted) < 2:
+        return {}
+    return {letter: seen.states[letter].double().cpu().numpy() for letter in wanted if letter in seen.states}
 
 
 def _norm(tensor: Tensor) -> float:

@@ -8,7 +8,9 @@ maximum are exact.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +19,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from nukarumi.trail.columns import QUANTILES
 
-__all__ = ["SAMPLE", "cosine", "nonfinite", "norm", "positions", "quantiles", "read_array", "sample"]
+__all__ = [
+    "SAMPLE",
+    "Touched",
+    "aligned",
+    "cosine",
+    "nonfinite",
+    "norm",
+    "positions",
+    "quantiles",
+    "read_array",
+    "sample",
+    "touched",
+]
 
 SAMPLE = 1024
 """At most this many entries of an array go into its inner quantiles."""
@@ -117,6 +131,83 @@ def quantiles(array: ArrayLike) -> Floats:
     if entries.size > SAMPLE:
         inner[0], inner[-1] = np.fmin.reduce(entries, axis=None), np.fmax.reduce(entries, axis=None)
     return inner
+
+
+@dataclass(frozen=True)
+class Touched:
+    """A gradient that touches few rows, brought together: each row once, in ascending order, its values summed.
+
+    Attributes
+    ----------
+    rows
+        Shape (n,).
+    values
+        Shape (n, entries of a row), in float64.
+    """
+
+    rows: NDArray[np.intp]
+    values: Floats
+
+    def sample(self, size: int) -> Floats:
+        """Give what `sample` would give of the gradient written out, for a parameter of ``size`` entries."""
+        where = positions(size)
+        out = np.zeros(len(where))
+        if len(self.rows) and self.values.size:
+            wanted, entry = np.divmod(where, self.values.shape[1])
+            place = np.minimum(np.searchsorted(self.rows, wanted), len(self.rows) - 1)
+            there = self.rows[place] == wanted
+            out[there] = self.values[place[there], entry[there]]
+        return out
+
+
+def touched(gradient: Any, shape: tuple[int, ...]) -> Touched | None:
+    """Bring a gradient by rows together, for a parameter of this shape; None for any other gradient.
+
+    A gradient by rows is whatever has ``indices`` and ``values``, as `nukarumi.Rows` has. One that does not fit its
+    parameter, which an optimizer refuses, gives None too.
+
+    Examples
+    --------
+    >>> class Rows:
+    ...     indices, values = np.array([7, 3, 7]), np.array([[1.0], [2.0], [3.0]])
+    >>> found = touched(Rows, (10, 1))
+    >>> found.rows.tolist(), found.values.ravel().tolist()
+    ([3, 7], [2.0, 4.0])
+    """
+    if not (hasattr(gradient, "indices") and hasattr(gradient, "values")) or not shape:
+        return None
+    indices, values = np.asarray(gradient.indices), np.asarray(gradient.values)
+    if values.shape != (len(indices), *shape[1:]):
+        return None
+    if len(indices) and not 0 <= indices.min() <= indices.max() < shape[0]:
+        return None
+    rows, place = np.unique(indices, return_inverse=True)
+    flat = values.reshape(len(indices), math.prod(shape[1:])).astype(np.float64)
+    if len(rows) < len(indices):
+        order = np.argsort(place, kind="stable")
+        starts = np.searchsorted(place[order], np.arange(len(rows)))
+        with np.errstate(all="ignore"):
+            flat = np.add.reduceat(flat[order], starts, axis=0)
+    else:
+        flat = flat[np.argsort(indices, kind="stable")]
+    return Touched(rows.astype(np.intp), flat)
+
+
+def aligned(one: Any, other: Any) -> tuple[Floats, Floats] | None:
+    """Lay two samples, or two gradients by rows, side by side; None where that cannot be done."""
+    if isinstance(one, Touched) and isinstance(other, Touched):
+        if one.values.shape[1] != other.values.shape[1]:
+            return None
+        rows = np.union1d(one.rows, other.rows)
+        pair = []
+        for given in (one, other):
+            whole = np.zeros((len(rows), given.values.shape[1]))
+            whole[np.searchsorted(rows, given.rows)] = given.values
+            pair.append(whole.reshape(-1))
+        return pair[0], pair[1]
+    if isinstance(one, Touched) or isinstance(other, Touched) or one.shape != other.shape:
+        return None
+    return one, other
 
 
 def cosine(one: Floats, other: Floats) -> float:

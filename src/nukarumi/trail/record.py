@@ -172,28 +172,30 @@ class Trail:
         """
         if self._rows and step <= self._step[self._rows - 1]:
             raise BadInput("steps must grow from row to row", step, f"pass more than {self._step[self._rows - 1]}")
-        checked: list[tuple[str, str, Any]] = []
+        checked: list[tuple[dict[str, NDArray[Any]], str, Any]] = []
         for array, reading in readings.items():
             columns = self._of(array)
             for name, value in reading.items():
-                if name not in columns or np.shape(value) != columns[name].shape[1:]:
+                shape = value.shape if isinstance(value, np.ndarray) else _shape(value)
+                if name not in columns or shape != columns[name].shape[1:]:
                     raise BadInput(
                         f"a reading of array {array!r} must be made of the trail's columns and shapes",
-                        f"{name} of shape {np.shape(value)}",
+                        f"{name} of shape {shape}",
                         f"pass some of { {key: column.shape[1:] for key, column in columns.items()} }",
                     )
-                checked.append((array, name, value))
+                checked.append((columns, name, value))
         if self._rows == self.capacity:
             self._thin()
         elif self._rows == self._room:
             self._grow()
         row = self._rows
-        self._step[row], self._loss[row] = step, loss
-        for columns in self._columns.values():
-            for name, column in columns.items():
-                column[row] = 0 if name in COUNTS else np.nan
-        for array, name, value in checked:
-            self._columns[array][name][row] = value
+        try:
+            self._step[row], self._loss[row] = step, loss
+            for columns, name, value in checked:
+                columns[name][row] = value
+        except BaseException:
+            self._empty(row)
+            raise
         self._rows += 1
 
     def _thin(self) -> None:
@@ -202,6 +204,13 @@ class Trail:
             column[:kept] = column[: self._rows : 2].copy()
         self._rows = kept
         self.every *= 2
+        self._empty(kept)
+
+    def _empty(self, first: int) -> None:
+        """Forget the rows from this one on: nothing is known in them."""
+        for columns in self._columns.values():
+            for name, column in columns.items():
+                column[first:] = 0 if name in COUNTS else np.nan
 
     def _grow(self) -> None:
         self._room = min(self.capacity, max(64, 2 * self._room))
@@ -312,6 +321,10 @@ class Trail:
         except OSError as error:
             raise BadInput(f"{os.fspath(path)} must be a readable file", error.strerror, "check the path") from None
         return cls.from_bytes(content, os.fspath(path))
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return () if isinstance(value, float | int) else np.shape(value)
 
 
 def check_meta(meta: Mapping[str, Any]) -> str:

@@ -3,6 +3,9 @@
 On a step that is not due the recorder does one remainder and hands the call on (on the last of them it also keeps a
 small sample of the gradient). On a due step it copies the parameters,
 lets the optimizer work, and measures the difference: the step norm is the way really gone, whatever the rule claims.
+
+Of a table whose gradient comes by rows (`nukarumi.Rows`) only the touched rows are copied and measured: the rows that
+rest have no gradient and take no step. Its norms and quantiles are then those of the rows that this update touched.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukarumi._errors import BadInput
-from nukarumi.trail.reading import cosine, read_array, sample
+from nukarumi.trail.reading import Touched, aligned, cosine, read_array, sample, touched
 from nukarumi.trail.record import Trail
 
 __all__ = ["Recorder", "Steps"]
@@ -83,7 +86,8 @@ class Recorder:
         if not trail.arrays and not trail.states:
             trail.states = tuple(optimizer.state_names)
         self._before: dict[str, NDArray[Any]] = {}
-        self._samples: dict[str, NDArray[np.float64]] = {}
+        self._rows: dict[str, Touched] = {}
+        self._samples: dict[str, NDArray[np.float64] | Touched] = {}
         self._sampled = -1
 
     @property
@@ -115,24 +119,44 @@ class Recorder:
             self.optimizer.update(params, grads)
             self.step += 1
             if self.due:  # the next row's cosine looks back at this gradient
-                self.remember(grads)
+                self._remember(params, grads)
             return
-        self.before(params)
+        self.before(params, grads)
         self.optimizer.update(params, grads)
         self.step += 1
         self.after(params, grads, loss)
 
     def remember(self, grads: Mapping[str, Any]) -> None:
         """Keep a sample of the gradients of step ``self.step``, for the cosine of the next row."""
-        self._samples = {name: sample(grads[name]) for name in grads}
+        self._remember({}, grads)
+
+    def _remember(self, params: Mapping[str, Any], grads: Mapping[str, Any]) -> None:
+        self._samples = {}
+        for name, gradient in grads.items():
+            given = touched(gradient, np.shape(params[name])) if name in params else None
+            self._samples[name] = sample(gradient) if given is None else given
         self._sampled = self.step
 
-    def before(self, params: Mapping[str, Any]) -> None:
-        """Copy the parameters; for an optimizer that someone else drives. Call `after` when it has stepped."""
+    def before(self, params: Mapping[str, Any], grads: Mapping[str, Any] | None = None) -> None:
+        """Copy the parameters; for an optimizer that someone else drives. Call `after` when it has stepped.
+
+        Parameters
+        ----------
+        params
+            The parameters before the update.
+        grads
+            Its gradients: of a table that gets rows, only these are copied.
+        """
+        self._rows = {}
         for name in [name for name in self._before if name not in params]:
             del self._before[name]
         for name, value in params.items():
-            array, kept = np.asarray(value), self._before.get(name)
+            array = np.asarray(value)
+            given = touched(grads[name], array.shape) if grads is not None and name in grads else None
+            if given is not None:
+                self._rows[name], self._before[name] = given, array[given.rows]
+                continue
+            kept = self._before.get(name)
             if kept is None or kept.shape != array.shape or kept.dtype != array.dtype:
                 self._before[name] = np.array(array)
             else:
@@ -152,18 +176,28 @@ class Recorder:
         for name, before in self._before.items():
             if name not in grads:
                 continue
-            trail.add_array(name, before.shape)
+            after = np.asarray(params[name])
+            trail.add_array(name, after.shape)
             states: dict[str, Any] = {}
             for state in trail.states:
                 arrays = getattr(self.optimizer, state, None)
                 if arrays is not None and name in arrays:
                     states[state] = arrays[name]
-            readings[name] = reading = read_array(
-                before, params[name], grads[name], states, self._rate(name),
-                values=before.size <= trail.small,
-            )  # fmt: skip
+            given, rate = self._rows.get(name), self._rate(name)
+            if given is None:
+                pushed: Any = sample(grads[name])
+                small = after.size <= trail.small
+                readings[name] = reading = read_array(before, after, grads[name], states, rate, values=small)
+            else:
+                pushed, rows = given, given.rows
+                states = {letter: state[rows] for letter, state in states.items()}
+                readings[name] = reading = read_array(
+                    before, after[rows], given.values, states, None if rate is None else rate[rows]
+                )
             if name in self._samples and self._sampled == self.step - 1:
-                reading["gradient_cosine"] = cosine(sample(grads[name]), self._samples[name])
+                pair = aligned(pushed, self._samples[name])
+                if pair is not None:
+                    reading["gradient_cosine"] = cosine(*pair)
         if trail.every == 1:
-            self.remember(grads)
+            self._remember(params, grads)
         trail.append(self.step, float(loss), readings)
