@@ -1,15 +1,16 @@
 """The loop of a linear model: one example after the other, written from the rules' own lines.
 
 The weights stand in a *table*: one line for the intercept, then one line a feature, and in each line the letters of
-the scheme side by side (``w``, ``h`` ...), so that one visit to memory brings all of them. An example gathers the
-lines of its non-zeros into a small buffer, scores, updates the buffer by the rule in one straight sweep that the
-processor does eight at a time, and puts it back. What an example lacks is never touched.
+the scheme side by side (``w``, ``h`` ...), so that one visit to memory brings all of them. An example sums its score
+in order, then updates the lines of its non-zeros by the rule, four at a time side by side (`nukarumi.linear.lanes`),
+the last ones singly; no column stands twice in an example, so the four never meet. What an example lacks is never
+touched.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,14 +21,13 @@ from nukarumi.linear import losses, machine
 from nukarumi.translate.hoist import Hoisted, hoist
 from nukarumi.translate.straight import Line, StraightLine, compiled, read, renamed
 
-__all__ = ["AHEAD", "DUAL", "LETTERS", "MIRROR", "MIRROR_AVERAGED", "MIRROR_PENALISED", "Scheme", "loop", "source"]
+__all__ = ["AHEAD", "DUAL", "MIRROR", "MIRROR_AVERAGED", "MIRROR_PENALISED", "Scheme", "loop", "source"]
 
-LETTERS = ("w", "h", "u", "s", "last")
-"""Every letter that a scheme may keep; each has its own buffer, the same for all loops."""
-
-LANES = 8
+LANES = 4
 AHEAD = 6
-"""How many examples ahead the processor is told to fetch; shuffled rows are strewn over the memory."""
+"""How many examples ahead the processor is told to fetch, if they are strewn over the memory."""
+FARTHEST = 512
+"""Of a wide example no more entries than this are fetched ahead."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,11 @@ class Scheme:
     update: Callable[..., Any]
     reading: Callable[..., Any] | None = None
 
+    @property
+    def width(self) -> int:
+        """How many numbers a line of the table holds: four for three letters, so that no line lies in two of memory."""
+        return 2 if len(self.letters) == 2 else 4
+
     @cached_property
     def straight(self) -> StraightLine:
         """The update as straight lines; with the letter ``s``, the lag of the mean is kept too."""
@@ -71,6 +76,27 @@ class Scheme:
     def prologues(self) -> list[tuple[Callable[..., tuple[float, ...]], tuple[str, ...]]]:
         """From settings to constants: of the reading, if there is one, and of the update; with the settings' names."""
         return [(part.evaluate(), part.rule.settings) for part in self.parts if part is not None]
+
+    def scalars(self, what: str) -> tuple[str, ...]:
+        """What the reading ("r") or the update ("u") of an entry needs beside its letters and its value."""
+        part = self.parts[what == "u"]
+        own = tuple(f"feature_{what}_{name}" for name in part.constants) if part else ()
+        return ("slope", "t", *own) if what == "u" else ("done", "t", *own)
+
+    def lanes(self, what: str) -> Any:
+        """The reading ("r") or the update ("u") for several entries at once, from the same lines."""
+        from nukarumi.linear.lanes import four  # noqa: PLC0415
+
+        part = self.parts[what == "u"]
+        if part is None:
+            return None
+        lines = _lines(part, f"feature_{what}_")
+        if what == "u":
+            lines = [_line("g", "slope * x"), *lines]
+        if "last" in self.letters:
+            lines = [*lines, _line("last", "t")] if what == "u" else [_line("k", "t - last"), *lines]
+        weighed = what == "u" and self.reading is not None and "w" in self.letters
+        return four(lines, self.letters, self.width, self.scalars(what), weighed=weighed, stores=what == "u")
 
     def constants(self, settings: Mapping[str, float]) -> list[float]:
         """The numbers that the loop is given: for the features, then for the intercept, which has no penalty."""
@@ -95,11 +121,19 @@ MIRROR_PENALISED = Scheme("mirror_penalised", ("w", "h", "last"), rules.adagrad,
 DUAL = Scheme("dual_averaging", ("u", "h"), rules.dual_averaging_sums, rules.dual_averaging)
 
 
-def _body(part: Hoisted, prefix: str) -> list[str]:
+def _lines(part: Hoisted, prefix: str) -> list[Line]:
     names = {name: f"{prefix}{name}" for name in part.constants}
     if prefix.endswith("r_"):
         names["t"] = "done"
-    return [str(Line(line.target, renamed(line.value, names))) for line in part.body]
+    return [Line(line.target, renamed(line.value, names)) for line in part.body]
+
+
+def _body(part: Hoisted, prefix: str) -> list[str]:
+    return [str(line) for line in _lines(part, prefix)]
+
+
+def _line(target: str, value: str) -> Line:
+    return Line(target, ast.parse(value, mode="eval").body)
 
 
 def _in(depth: int, lines: list[str]) -> list[str]:
@@ -138,12 +172,17 @@ def _row(dense: bool) -> list[str]:
             "        m += 1",
         ]
     return [
-        f"fetch(start_at, order[min(n + {2 * AHEAD}, stop - 1)])",
-        f"far = start_at[order[min(n + {AHEAD}, stop - 1)]]",
-        "for e in range(16):",
-        "    fetch(values_at, far + e * 8)",
-        "for e in range(8):",
-        "    fetch(columns_at, far + e * 16)",
+        f"far = order[min(n + {AHEAD}, stop - 1)]",
+        f"if far != i + {AHEAD}:",
+        f"    fetch(start_at, order[min(n + {2 * AHEAD}, stop - 1)])",
+        "    fetch(y_at, far)",
+        "    fetch(weight_at, far)",
+        "    begin = start_at[far]",
+        f"    end = min(start_at[far + 1], begin + {FARTHEST})",
+        "    for e in range(begin, end + 7, 8):",
+        "        fetch(values_at, e)",
+        "    for e in range(begin, end + 15, 16):",
+        "        fetch(columns_at, e)",
         "lo = start_at[i]",
         "m = start_at[i + 1] - lo",
     ]
@@ -167,35 +206,39 @@ def source(scheme: Scheme, *, dense: bool) -> str:
     True
     """
     reading, update = scheme.parts
-    letters, size = scheme.letters, len(scheme.letters)
-    moved = [letter for letter in letters if letter in scheme.straight.returns]
-    used = [letter for letter in letters if letter in scheme.straight.arrays]
-    columns = "column_at" if dense else "columns_at"
+    letters = scheme.letters
+    columns, values, lo = ("column_at", "value_at", "") if dense else ("columns_at", "values_at", "lo + ")
     since = ["k = t - last"] if "last" in letters else []
+    line = [f"line = ({columns}[{lo}e] + 1) * {scheme.width}"]
+    load = [f"{letter} = table[line + {k}]" for k, letter in enumerate(letters)]
+    own = ["w = w_at[e]"] if reading and "w" in letters else []
+    store = [f"table[line + {k}] = {'t' if letter == 'last' else letter}" for k, letter in enumerate(letters)]
+
+    def four(step: str, scalars: Sequence[str]) -> list[str]:
+        numbers = ", ".join(scalars)
+        return [
+            f"for e in range(0, full, {LANES}):",
+            f"    {step}(table, {columns}, {values}, w_at, {lo}e, e, ({numbers},))",
+            "for e in range(full, m):",
+        ]
+
     out = _head(scheme, ", ".join(name for name, _ in _arguments("", "")))
     out += [
         *_in(2, _row(dense)),
-        f"        full = (m + {LANES - 1}) // {LANES} * {LANES}",
+        f"        full = m // {LANES} * {LANES}",
         "        done = t",
         "        t = t + 1.0",
         "        p = 0.0",
-        "        for e in range(m):",
-        f"            line = ({columns}[lo + e] + 1) * {size}",
-        *(f"            {letter}_at[e] = table[line + {k}]" for k, letter in enumerate(letters)),
-        *([] if dense else ["            value_at[e] = values_at[lo + e]"]),
-        *([] if reading else ["            p = p + w_at[e] * value_at[e]"]),
-        "        for e in range(m, full):",
-        "            value_at[e] = 0.0",
     ]
     if reading:
         out += [
-            "        for e in range(full):",
-            *(f"            {letter} = {letter}_at[e]" for letter in letters),
-            *_in(3, [*since, *_body(reading, "feature_r_")]),
-            "            w_at[e] = w",
+            *_in(2, four("read", scheme.scalars("r"))),
+            *_in(3, [*line, *load, *since, *_body(reading, "feature_r_"), "w_at[e] = w"]),
             "        for e in range(m):",
-            "            p = p + w_at[e] * value_at[e]",
+            f"            p = p + w_at[e] * {values}[{lo}e]",
         ]
+    else:
+        out += ["        for e in range(m):", *_in(3, line), f"            p = p + table[line] * {values}[{lo}e]"]
     intercept = [f"{letter} = table[{k}]" for k, letter in enumerate(letters)]
     intercept += [*since, *_body(reading, "intercept_r_")] if reading else []
     out += [
@@ -204,7 +247,7 @@ def source(scheme: Scheme, *, dense: bool) -> str:
         "        y = y_at[i]",
         *_in(2, _dispatch("_slope", "slope")),
         "        slope = slope * weight_at[i]",
-        "        if not abs(slope) < infinity:",
+        "        if not abs(p) + abs(slope) < infinity:",
         "            clock[0] = done",
         "            clock[1] = total",
         "            return i + 1",
@@ -212,20 +255,10 @@ def source(scheme: Scheme, *, dense: bool) -> str:
         *_in(3, _dispatch("", "value")),
         "            total = total + value * weight_at[i]",
         "        if slope != 0.0:",
-        "            for e in range(full):",
-        "                g = slope * value_at[e]",
-        *(f"                {letter} = {letter}_at[e]" for letter in used),
-        *_in(4, _body(update, "feature_u_")),
-        *(f"                {letter}_at[e] = {letter}" for letter in moved),
-        "            for e in range(m):",
-        f"                line = ({columns}[lo + e] + 1) * {size}",
-        *(
-            f"                table[line + {k}] = {'t' if letter == 'last' else f'{letter}_at[e]'}"
-            for k, letter in enumerate(letters)
-        ),
+        *_in(3, four("step", scheme.scalars("u"))),
+        *_in(4, [*line, *load, *own, f"g = slope * {values}[{lo}e]", *_body(update, "feature_u_"), *store]),
         "            if intercept != 0:",
-        *_in(4, [*intercept, "g = slope", *_body(update, "intercept_u_")]),
-        *(f"                table[{k}] = {'t' if letter == 'last' else letter}" for k, letter in enumerate(letters)),
+        *_in(4, ["line = 0", *intercept, "g = slope", *_body(update, "intercept_u_"), *store]),
     ]
     return "\n".join([*out, "    clock[0] = t", "    clock[1] = total", "    return 0"]) + "\n"
 
@@ -320,11 +353,11 @@ def _arguments(index: str, value: str) -> list[tuple[str, str]]:
         ("column_at", "int64*"),
         ("value_at", "float64*"),
         ("score_at", "float64*"),
-        *((f"{letter}_at", "float64*") for letter in LETTERS),
+        ("w_at", "float64*"),
     ]
 
 
-def _inputs() -> dict[str, Any]:
+def _inputs(scheme: Scheme) -> dict[str, Any]:
     from math import exp, log  # noqa: PLC0415
 
     from numba import njit  # noqa: PLC0415
@@ -333,6 +366,7 @@ def _inputs() -> dict[str, Any]:
     from nukarumi.optim.engine.intrinsics import NAMESPACE  # noqa: PLC0415
 
     made: dict[str, Any] = {**NAMESPACE, "fetch": fetch, "exp": exp, "log": log, "infinity": float("inf")}
+    made |= {"read": scheme.lanes("r"), "step": scheme.lanes("u")}
     for name, loss in losses.LOSSES.items():
         made[name] = njit(error_model="numpy")(loss.value)
         made[f"{name}_slope"] = njit(error_model="numpy")(loss.slope)
@@ -340,7 +374,7 @@ def _inputs() -> dict[str, Any]:
 
 
 _HERE = Path(__file__).parent
-_MADE_OF = (_HERE / "losses.py", _HERE / "intrinsics.py", _HERE.parent / "optim" / "engine" / "intrinsics.py")
+_MADE_OF = (*(_HERE / name for name in ("losses.py", "intrinsics.py", "lanes.py")), _HERE.parent / "optim" / "engine" / "intrinsics.py")
 
 
 @cache
@@ -348,4 +382,5 @@ def loop(scheme: Scheme, *, several: bool, dense: bool, index: str, value: str) 
     """The compiled loop for one kind of matrix; it returns 0, or 1 + the row whose score is no longer finite."""
     text = (softmax if several else source)(scheme, dense=dense)
     name = f"linear-{'softmax-' if several else ''}{scheme.name}-{'dense' if dense else index}-{value}"
-    return machine.native(name, text, tuple(kind for _, kind in _arguments(index, value)), _inputs, _MADE_OF)
+    arguments = tuple(kind for _, kind in _arguments(index, value))
+    return machine.native(name, text, arguments, lambda: _inputs(scheme), _MADE_OF)
