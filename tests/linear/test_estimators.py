@@ -360,6 +360,37 @@ def test_bad_rows_are_refused_and_change_nothing(data):
         AdagradClassifier().predict(X)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("loss", ["hinge", "log_loss", "squared_hinge"])
+def test_a_refused_fit_changes_nothing(data, loss, bad):
+    """A value that is not finite is found in any row, also where the loss is flat, and by any of the sums."""
+    X, y, classes = data[0], data[1], data[3]
+    for several in ({}, {"multi_class": "multinomial"} if loss == "log_loss" else {}):
+        model = AdagradClassifier(loss, **several, **ONCE).fit(X, classes)
+        before = model.coef_, model.classes_, model.loss_curve_, model.n_features_in_
+        for row, column in ((0, 3), (150, 0), (299, 29)):
+            broken = X[:, :30].copy()
+            broken[row, column] = bad
+            for given in (broken, sp.csr_matrix(broken), np.pad(broken, ((0, 0), (0, 2)))):
+                with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
+                    model.fit(given, y)
+        assert all(now is then for now, then in zip(
+            (model.coef_, model.classes_, model.loss_curve_, model.n_features_in_), before, strict=True
+        ))  # fmt: skip
+    regressor = AdagradRegressor("epsilon_insensitive", epsilon=1e9, **ONCE)
+    with pytest.raises(ValueError, match="Input X contains"):
+        regressor.fit(broken, data[2])
+    assert not hasattr(regressor, "coef_")
+    assert not hasattr(regressor, "n_features_in_")
+
+
+def test_labels_that_come_late_are_found(data):
+    y = np.zeros(3000, int)
+    y[2999] = 7
+    X = np.ones((3000, 1))
+    assert AdagradClassifier(**ONCE).fit(X, y).classes_.tolist() == [0, 7]
+
+
 def test_scores_that_overflow_are_an_error():
     X, model = np.full((4, 1), 1e300), AdagradRegressor(lr=1e200, tol=None, max_iter=9)
     with pytest.raises(BadInput, match="scores must stay finite"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from nukarumi._errors import BadInput, BadType
@@ -202,12 +202,30 @@ class LinearModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has
             intercept=bool(self.fit_intercept),
         )
 
-    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+    def _checked(self, X: Any, y: Any, *, reset: bool, finite: bool = True) -> tuple[Any, Any]:
         X, y = validate_data(
             self, X, y, reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32], order="C",
-            accept_large_sparse=True, **self._y_options(),
+            accept_large_sparse=True, ensure_all_finite=finite, **self._y_options(),
         )  # fmt: skip
         return X, y
+
+    def _visits_all(self, sample_weight: Any) -> bool:
+        """Whether `fit` will score every row afresh: a score tells of NaN and infinity, which saves a look at X."""
+        skips = self.early_stopping or sample_weight is not None or getattr(self, "class_weight", None) is not None
+        return not (skips or self.warm_start or self.record)
+
+    @contextmanager
+    def _all_or_nothing(self, X: Any) -> Iterator[None]:
+        """If what happens inside is refused, the model is as it was; values of X that are not finite are named so."""
+        before = dict(self.__dict__)
+        try:
+            yield
+        except ValueError as error:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            if isinstance(error, BadInput):
+                check_array(X, accept_sparse=True, input_name="X", estimator=self)
+            raise
 
     def _y_options(self) -> dict[str, Any]:
         return {}
@@ -248,12 +266,7 @@ class LinearModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has
             raise BadInput("some sample_weight must be > 0", "all are 0", "pass positive weights")
         examples, targets = self._examples(X), self._targets(y)
         self._learner, self.loss_curve_ = learner, []
-        try:
-            self._epochs(X, examples, targets, weight, keep, judge, rng, fresh=not warm)
-        except BadInput:
-            if not warm:
-                del self._learner
-            raise
+        self._epochs(X, examples, targets, weight, keep, judge, rng, fresh=not warm)
         return self
 
     def _epochs(

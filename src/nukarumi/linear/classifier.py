@@ -196,20 +196,20 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
         self
         """
         self._check_settings()
-        X, y = self._checked(X, y, reset=True)
-        check_classification_targets(y)
-        classes = np.unique(y)
-        if len(classes) < 2:
-            raise BadInput(
-                "y must hold at least two classes",
-                f"one class, only the label {plain(classes[0])}",
-                "bring rows of another class",
-            )
-        self._one_table(len(classes))
-        weight = self._of_classes(classes, y, self._weight(sample_weight, X))
-        changed = not hasattr(self, "classes_") or not np.array_equal(self.classes_, classes)
-        self.classes_ = classes
-        return self._learn(X, y, weight, changed)
+        with self._all_or_nothing(X):
+            X, y = self._checked(X, y, reset=True, finite=not self._visits_all(sample_weight))
+            classes = labels_of(y)
+            if len(classes) < 2:
+                raise BadInput(
+                    "y must hold at least two classes",
+                    f"one class, only the label {plain(classes[0])}",
+                    "bring rows of another class",
+                )
+            self._one_table(len(classes))
+            weight = self._of_classes(classes, y, self._weight(sample_weight, X))
+            changed = not hasattr(self, "classes_") or not np.array_equal(self.classes_, classes)
+            self.classes_ = classes
+            return self._learn(X, y, weight, changed)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Learn from these rows once, in the order given, and keep what was learnt before.
@@ -346,6 +346,20 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
 
     def _score(self, X: Any, y: Any, sample_weight: Floats) -> float:
         return float(np.average(self._named(self._raw(X)) == y, weights=sample_weight))
+
+
+def labels_of(y: NDArray[Any]) -> NDArray[Any]:
+    """The distinct labels in order, like ``np.unique``; that the first rows show them all is tried first.
+
+    Raises
+    ------
+    ValueError
+        If these are no labels of classes, as scikit-learn says it.
+    """
+    some = np.unique(y[:1000]) if y.dtype.kind in "biufUS" else y[:0]
+    labels = some if len(some) and np.isin(y, some).all() else None
+    check_classification_targets(y if labels is None else labels)
+    return np.unique(y) if labels is None else labels
 
 
 def plain(label: Any) -> str:

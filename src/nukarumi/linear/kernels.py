@@ -374,7 +374,10 @@ def _inputs(scheme: Scheme) -> dict[str, Any]:
 
 
 _HERE = Path(__file__).parent
-_MADE_OF = (*(_HERE / name for name in ("losses.py", "intrinsics.py", "lanes.py")), _HERE.parent / "optim" / "engine" / "intrinsics.py")
+_MADE_OF = (
+    *(_HERE / name for name in ("kernels.py", "lanes.py", "losses.py", "intrinsics.py")),
+    _HERE.parent / "optim" / "engine" / "intrinsics.py",
+)
 
 
 @cache

@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 
 from nukarumi.translate.straight import Line
 
-__all__ = ["LANES", "four"]
+__all__ = ["LANES", "four", "worked_out"]
 
 LANES = 4
 Names = dict[str, Any]
@@ -29,7 +29,7 @@ _OPERATIONS: dict[type[ast.operator], str] = {ast.Add: "fadd", ast.Sub: "fsub", 
 def four(
     lines: Sequence[Line], letters: Sequence[str], width: int, scalars: Sequence[str], *, weighed: bool, stores: bool
 ) -> Any:
-    """The intrinsic ``step(table, columns_at, values_at, w_at, at, e, scalars)``: these lines for the entries at .. at+3.
+    """The intrinsic ``step(table, columns_at, values_at, w_at, at, e, scalars)``: these lines for entries at to at + 3.
 
     The lines find the letters of the table, ``x`` for the entries' values, and the scalars by name.
 
@@ -73,7 +73,7 @@ def four(
             for number, name in enumerate(scalars):
                 names[name] = _all(builder, builder.extract_value(numbers, number))
             for line in lines:
-                names[line.target] = _worked_out(builder, line.value, names)
+                names[line.target] = worked_out(builder, line.value, names)
             if stores:
                 _scatter(builder, places, width, [names[letter] for letter in letters])
             else:
@@ -123,9 +123,7 @@ def _scatter(builder: Any, places: Sequence[Any], width: int, letters: list[Any]
 def _turned(builder: Any, rows: Sequence[Any]) -> list[Any]:
     """Four vectors of four, rows and columns exchanged."""
     a, b, c, d = rows
-    pairs = [
-        (_mixed(builder, a, b, *which), _mixed(builder, c, d, *which)) for which in ((0, 4, 2, 6), (1, 5, 3, 7))
-    ]
+    pairs = [(_mixed(builder, a, b, *which), _mixed(builder, c, d, *which)) for which in ((0, 4, 2, 6), (1, 5, 3, 7))]
     return [_mixed(builder, *pair, *which) for which in ((0, 1, 4, 5), (2, 3, 6, 7)) for pair in pairs]
 
 
@@ -137,7 +135,7 @@ def _all(builder: Any, number: Any) -> Any:
     return _mixed(builder, one, one, 0, 0, 0, 0)
 
 
-def _worked_out(builder: Any, value: ast.expr, names: Names) -> Any:
+def worked_out(builder: Any, value: ast.expr, names: Names) -> Any:
     """An expression of the language of `nukarumi.rules`, as vectors."""
     match value:
         case ast.Name(name):
@@ -145,12 +143,12 @@ def _worked_out(builder: Any, value: ast.expr, names: Names) -> Any:
         case ast.Constant(int() | float() as number):
             return _four([float(number)] * LANES)
         case ast.UnaryOp(ast.USub(), inner):
-            return builder.fneg(_worked_out(builder, inner, names))
+            return builder.fneg(worked_out(builder, inner, names))
         case ast.BinOp(left, operation, right) if type(operation) in _OPERATIONS:
             operate = getattr(builder, _OPERATIONS[type(operation)])
-            return operate(_worked_out(builder, left, names), _worked_out(builder, right, names))
+            return operate(worked_out(builder, left, names), worked_out(builder, right, names))
         case ast.Call(ast.Name(called), given) if called in _CALLS:
-            return _CALLS[called](builder, *(_worked_out(builder, part, names) for part in given))
+            return _CALLS[called](builder, *(worked_out(builder, part, names) for part in given))
     raise SyntaxError(f"{ast.unparse(value)!r} is not in the language of the rules")
 
 

@@ -113,7 +113,9 @@ class Learner:
         scheme = SCHEMES[self.scheme]
         letters = scheme.letters
         shape = (
-            (1, features + 1, len(letters), self.outputs) if self.several else (self.outputs, features + 1, scheme.width)
+            (1, features + 1, len(letters), self.outputs)
+            if self.several
+            else (self.outputs, features + 1, scheme.width)
         )
         tables = np.zeros(shape)
         if self.h0:

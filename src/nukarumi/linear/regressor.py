@@ -142,8 +142,9 @@ class AdagradRegressor(RegressorMixin, LinearModel):  # type: ignore[misc]  # sc
         self
         """
         self._check_settings()
-        X, y = self._checked(X, y, reset=True)
-        return self._learn(X, y, self._weight(sample_weight, X), False)
+        with self._all_or_nothing(X):
+            X, y = self._checked(X, y, reset=True, finite=not self._visits_all(sample_weight))
+            return self._learn(X, y, self._weight(sample_weight, X), False)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn from these rows once, in the order given, and keep what was learnt before.
