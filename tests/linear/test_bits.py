@@ -193,6 +193,37 @@ def test_average_equals_the_plain_loop_with_its_rules():
     assert np.array_equal(model.coef_[0], [rules.average(*pair, float(len(y))) for pair in zip(w, s, strict=True)])
 
 
+def test_average_of_dual_averaging_equals_the_plain_loop_with_its_rules():
+    X, score = rows(8)
+    y = np.where(score > 0, 1, -1)
+    w, u, h, s = ([0.0] * X.shape[1] for _ in range(4))
+    b = ub = hb = 0.0
+    free = (LR, EPS, 0.0, 0.0)
+    total = np.zeros(X.shape[1])
+    for t, target in enumerate(y, 1):
+        p = 0.0
+        for j, x in entries(X, t - 1):
+            p = p + w[j] * x
+        slope = LOSSES["log_loss"].slope(p + b, float(target), 0.0)
+        for j, x in entries(X, t - 1):
+            before = w[j]
+            u[j], h[j] = rules.dual_averaging_sums(u[j], slope * x, h[j])
+            w[j] = float(rules.dual_averaging(u[j], h[j], float(t), *free))
+            s[j] = rules.lag(s[j], w[j], before, float(t))
+        ub, hb = rules.dual_averaging_sums(ub, slope, hb)
+        b = float(rules.dual_averaging(ub, hb, float(t), *free))
+        total += w
+    model = AdagradClassifier(
+        lr=LR, eps=EPS, update="rda", average=True, max_iter=1, tol=None, shuffle=False
+    ).fit(X, y)  # fmt: skip
+    assert np.array_equal(model.coef_[0], [rules.average(*pair, float(len(y))) for pair in zip(w, s, strict=True)])
+    np.testing.assert_allclose(model.coef_[0], total / len(y), rtol=1e-12, atol=1e-15)
+    several = AdagradClassifier(update="rda", average=True, multi_class="multinomial", max_iter=1, tol=None)
+    mirror = AdagradClassifier(multi_class="multinomial", max_iter=1, tol=None)
+    y = np.digitize(score, [-1.0, 1.0])
+    assert not np.array_equal(several.fit(X, y).coef_, mirror.fit(X, y).coef_)
+
+
 def every_word(w, g, h, lr: float):  # compiled from its source
     h = maximum(h, abs(g)) + sqrt(abs(w))  # noqa: F821
     w = w - lr * sign(g) * minimum(h, 0.5) - -g / (h + 2)  # noqa: F821

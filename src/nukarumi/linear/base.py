@@ -18,7 +18,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from nukarumi._errors import BadInput, BadType
-from nukarumi.linear.kernels import DUAL, MIRROR, MIRROR_AVERAGED, MIRROR_PENALISED
+from nukarumi.linear.kernels import DUAL, DUAL_AVERAGED, MIRROR, MIRROR_AVERAGED, MIRROR_PENALISED
 from nukarumi.linear.learner import SCHEMES, Examples, Floats, Learner
 
 if TYPE_CHECKING:
@@ -143,11 +143,11 @@ class LinearModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has
         self._number("verbose", 0, whole=True)
         if self.tol is not None:
             self._number("tol", -math.inf)
-        if self.average and self._scheme() not in (MIRROR.name, MIRROR_AVERAGED.name):
+        if self.average and self._penalised():
             raise BadInput(
-                "average=True needs update='mirror' without a penalty",
-                f"update={self.update!r}, penalty={self.penalty!r}, alpha={self.alpha}",
-                "set average=False: dual averaging averages gradients already, and a mean of sparse weights is dense",
+                "average=True needs weights without a penalty, which move at their own examples only",
+                f"penalty={self.penalty!r}, alpha={self.alpha}",
+                "set average=False, or penalty=None; the mean of sparse weights would not be sparse either",
             )
 
     def _one_of(self, name: str, choices: tuple[Any, ...]) -> None:
@@ -178,10 +178,13 @@ class LinearModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has
         if not math.isfinite(value) or below or above:
             raise BadInput(rule, repr(value), f"pass such a number as {name}")
 
+    def _penalised(self) -> bool:
+        return self.penalty is not None and self.alpha > 0
+
     def _scheme(self) -> str:
         if UPDATES[self.update] == "rda":
-            return DUAL.name
-        if self.penalty is not None and self.alpha > 0:
+            return DUAL_AVERAGED.name if self.average else DUAL.name
+        if self._penalised():
             return MIRROR_PENALISED.name
         return MIRROR_AVERAGED.name if self.average else MIRROR.name
 

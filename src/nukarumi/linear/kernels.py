@@ -21,7 +21,17 @@ from nukarumi.linear import losses, machine
 from nukarumi.translate.hoist import Hoisted, hoist
 from nukarumi.translate.straight import Line, StraightLine, compiled, read, renamed
 
-__all__ = ["AHEAD", "DUAL", "MIRROR", "MIRROR_AVERAGED", "MIRROR_PENALISED", "Scheme", "loop", "source"]
+__all__ = [
+    "AHEAD",
+    "DUAL",
+    "DUAL_AVERAGED",
+    "MIRROR",
+    "MIRROR_AVERAGED",
+    "MIRROR_PENALISED",
+    "Scheme",
+    "loop",
+    "source",
+]
 
 LANES = 4
 AHEAD = 6
@@ -63,9 +73,15 @@ class Scheme:
         rule = read(self.update)
         if "s" not in self.letters:
             return rule
-        before = Line("before", ast.Name("w"))
-        lines = (before, *rule.lines, *read(rules.lag).lines)
-        return StraightLine(rule.name, (*rule.arrays, "s", "t"), rule.settings, lines, (*rule.returns, "s"))
+        after = None if self.reading is None else read(self.reading)
+        lines = (_line("before", "w"), *rule.lines, *(after.lines if after else ()), *read(rules.lag).lines)
+        settings = (*rule.settings, *(after.settings if after else ()))
+        return StraightLine(rule.name, (*rule.arrays, "w", "s", "t"), settings, lines, (*rule.returns, "s"))
+
+    @property
+    def weighed(self) -> bool:
+        """Whether the update starts from the weight that was read, which is not what the table holds."""
+        return self.reading is not None and ("w" in self.letters or "s" in self.letters)
 
     @cached_property
     def parts(self) -> tuple[Hoisted | None, Hoisted]:
@@ -95,8 +111,8 @@ class Scheme:
             lines = [_line("g", "slope * x"), *lines]
         if "last" in self.letters:
             lines = [*lines, _line("last", "t")] if what == "u" else [_line("k", "t - last"), *lines]
-        weighed = what == "u" and self.reading is not None and "w" in self.letters
-        return four(lines, self.letters, self.width, self.scalars(what), weighed=weighed, stores=what == "u")
+        weighed, stores = what == "u" and self.weighed, what == "u"
+        return four(lines, self.letters, self.width, self.scalars(what), weighed=weighed, stores=stores)
 
     def constants(self, settings: Mapping[str, float]) -> list[float]:
         """The numbers that the loop is given: for the features, then for the intercept, which has no penalty."""
@@ -108,17 +124,19 @@ class Scheme:
 
     def weights(self, letters: Mapping[str, Any], t: float, settings: Mapping[str, float]) -> Any:
         """The weights of whole columns of the table after ``t`` steps, by the same rules in NumPy."""
-        if self.reading is None:
-            return rules.average(letters["w"], letters["s"], t) if "s" in letters and t > 0 else letters["w"]
-        line = read(self.reading)
-        given = {**letters, "t": t, "k": t + 1.0 - letters["last"] if "last" in letters else None}
-        return compiled(line)(*(given[name] for name in line.arrays), *(settings[name] for name in line.settings))[0]
+        w: Any = letters.get("w")
+        if self.reading is not None:
+            line = read(self.reading)
+            given = {**letters, "t": t, "k": t + 1.0 - letters["last"] if "last" in letters else None}
+            (w,) = compiled(line)(*(given[name] for name in line.arrays), *(settings[name] for name in line.settings))
+        return rules.average(w, letters["s"], t) if "s" in letters and t > 0 else w
 
 
 MIRROR = Scheme("mirror", ("w", "h"), rules.adagrad)
 MIRROR_AVERAGED = Scheme("mirror_averaged", ("w", "h", "s"), rules.adagrad)
 MIRROR_PENALISED = Scheme("mirror_penalised", ("w", "h", "last"), rules.adagrad, rules.proximal)
 DUAL = Scheme("dual_averaging", ("u", "h"), rules.dual_averaging_sums, rules.dual_averaging)
+DUAL_AVERAGED = Scheme("dual_averaging_averaged", ("u", "h", "s"), rules.dual_averaging_sums, rules.dual_averaging)
 
 
 def _lines(part: Hoisted, prefix: str) -> list[Line]:
@@ -211,7 +229,7 @@ def source(scheme: Scheme, *, dense: bool) -> str:
     since = ["k = t - last"] if "last" in letters else []
     line = [f"line = ({columns}[{lo}e] + 1) * {scheme.width}"]
     load = [f"{letter} = table[line + {k}]" for k, letter in enumerate(letters)]
-    own = ["w = w_at[e]"] if reading and "w" in letters else []
+    own = ["w = w_at[e]"] if scheme.weighed else []
     store = [f"table[line + {k}] = {'t' if letter == 'last' else letter}" for k, letter in enumerate(letters)]
 
     def four(step: str, scalars: Sequence[str]) -> list[str]:

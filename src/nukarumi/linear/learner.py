@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukarumi._errors import BadInput
-from nukarumi.linear.kernels import DUAL, MIRROR, MIRROR_AVERAGED, MIRROR_PENALISED, Scheme, loop
+from nukarumi.linear.kernels import DUAL, DUAL_AVERAGED, MIRROR, MIRROR_AVERAGED, MIRROR_PENALISED, Scheme, loop
 from nukarumi.linear.losses import LOSSES
 
 __all__ = ["SCHEMES", "Examples", "Learner"]
 
 Floats = NDArray[np.float64]
-SCHEMES = {scheme.name: scheme for scheme in (MIRROR, MIRROR_AVERAGED, MIRROR_PENALISED, DUAL)}
+SCHEMES = {scheme.name: scheme for scheme in (MIRROR, MIRROR_AVERAGED, MIRROR_PENALISED, DUAL, DUAL_AVERAGED)}
 
 
 @dataclass(frozen=True)
