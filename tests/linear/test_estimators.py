@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 
 import joblib
@@ -21,6 +22,8 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from nukarumi._errors import BadInput, BadType
 from nukarumi.linear import AdagradClassifier, AdagradRegressor
+from nukarumi.linear.base import LinearModel
+from nukarumi.linear.described import parameters
 
 ONLINE = "an online learner takes one step for a row of weight two, and two steps for the same row twice"
 ONCE = {"max_iter": 1, "tol": None, "shuffle": False}
@@ -382,6 +385,17 @@ def test_a_refused_fit_changes_nothing(data, loss, bad):
         regressor.fit(broken, data[2])
     assert not hasattr(regressor, "coef_")
     assert not hasattr(regressor, "n_features_in_")
+
+
+@pytest.mark.parametrize("kind", [AdagradClassifier, AdagradRegressor])
+def test_every_parameter_is_described_where_the_signature_has_it(kind):
+    told = parameters(kind.__doc__)
+    assert list(told) == list(inspect.signature(kind).parameters)
+    assert all(text.count("\n    ") >= 1 for text in told.values())
+    shared = parameters(LinearModel.__doc__)
+    assert shared.keys() < told.keys()
+    assert all(told[name] == text for name, text in shared.items())
+    assert "\nAttributes\n----------\n" in kind.__doc__
 
 
 def test_labels_that_come_late_are_found(data):

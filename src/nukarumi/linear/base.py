@@ -31,7 +31,55 @@ UPDATES = {"mirror": "mirror", "cmd": "mirror", "rda": "rda"}
 
 
 class LinearModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no types
-    """A linear model trained by Adagrad, one example after the other."""
+    """A linear model trained by Adagrad, one example after the other.
+
+    Parameters
+    ----------
+    penalty : {None, "l1", "l2", "elasticnet"}
+        Added to the loss of every example: ``alpha * abs(w)``, ``alpha / 2 * w**2``, or a mix of both. The intercept
+        has none.
+    alpha : float
+        The strength of the penalty, >= 0.
+    l1_ratio : float
+        The share of l1 in "elasticnet", 0 to 1.
+    update : {"mirror", "rda"}
+        How a penalty is met: composite mirror descent (also "cmd"), or regularised dual averaging, whose weights are
+        sparser. Without a penalty "rda" differs from "mirror" in that early steps are scaled by the ``h`` of now.
+    lr : float
+        Learning rate, in units of the weights, > 0.
+    eps : float
+        Added to the root, in units of the gradient, > 0.
+    initial_accumulator : float
+        Where ``h`` starts, in units of the gradient squared, >= 0.
+    fit_intercept : bool
+        Whether there is an intercept.
+    max_iter : int
+        The most epochs of `fit`.
+    tol : float or None
+        `fit` ends when the mean loss of an epoch (with ``early_stopping``: the score on the held-out rows) has not
+        become better by ``tol`` for ``n_iter_no_change`` epochs. With None it makes ``max_iter`` epochs.
+    shuffle : bool
+        Whether `fit` visits the rows in a new order each epoch. `partial_fit` always takes them as they come.
+    random_state : int, RandomState instance or None
+        Where the orders and the held-out rows come from.
+    average : bool
+        Whether ``coef_`` is the mean of the weights after every step. It needs weights without a penalty: they rest
+        between their examples, so the mean costs nothing there. Those with l2 move at every example by another
+        amount, which no short sum gives, and the mean of sparse weights is not sparse.
+    early_stopping : bool
+        Whether to hold out a part of the rows and stop by the score there: accuracy of labels, R² of numbers.
+    validation_fraction : float
+        The share of the rows held out.
+    n_iter_no_change : int
+        Epochs without progress before `fit` ends.
+    warm_start : bool
+        Whether `fit` goes on from the weights and ``h`` of the last.
+    verbose : int
+        Whether to print the mean loss of every epoch.
+    record : bool
+        Whether to keep a trail (`nukarumi.trail`) in ``trail_``: loss, norms, ``h`` and learning rates, a row an epoch,
+        a call of `partial_fit`, or a block of a file.
+    """
 
     losses: dict[str, str] = {}
     """Every accepted name of a loss, and what `nukarumi.linear.losses` calls it."""

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from nukarumi._errors import BadInput
 from nukarumi.linear.base import LinearModel
+from nukarumi.linear.described import described
 from nukarumi.linear.learner import Floats
 from nukarumi.linear.losses import CLASSES, sigmoid, softmax
 
@@ -27,6 +28,7 @@ def _gives_probabilities(self: Any) -> bool:
     return True
 
 
+@described
 class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # scikit-learn has no types
     """A linear classifier trained by Adagrad, one example after the other.
 
@@ -45,53 +47,12 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
     ----------
     loss : {"log_loss", "logistic", "hinge", "squared_hinge", "modified_huber"}
         What is made small; "logistic" is another name of "log_loss".
-    penalty : {None, "l1", "l2", "elasticnet"}
-        Added to the loss of every example: ``alpha * abs(w)``, ``alpha / 2 * w**2``, or a mix of both. The intercept
-        has none.
-    alpha : float
-        The strength of the penalty, >= 0.
-    l1_ratio : float
-        The share of l1 in "elasticnet", 0 to 1.
-    update : {"mirror", "rda"}
-        How a penalty is met: composite mirror descent (also "cmd"), or regularised dual averaging, whose weights are
-        sparser. Without a penalty "rda" differs from "mirror" in that early steps are scaled by the ``h`` of now.
-    lr : float
-        Learning rate, in units of the weights, > 0.
-    eps : float
-        Added to the root, in units of the gradient, > 0.
-    initial_accumulator : float
-        Where ``h`` starts, in units of the gradient squared, >= 0.
-    fit_intercept : bool
-        Whether there is an intercept.
     multi_class : {"ovr", "multinomial"}
         For three classes or more: one against the rest for each, or the softmax of all scores (log_loss only).
-    max_iter : int
-        The most epochs of `fit`.
-    tol : float or None
-        `fit` ends when the mean loss of an epoch (with ``early_stopping``: the accuracy on the held-out rows) has not
-        become better by ``tol`` for ``n_iter_no_change`` epochs. With None it makes ``max_iter`` epochs.
-    shuffle : bool
-        Whether `fit` visits the rows in a new order each epoch. `partial_fit` always takes them as they come.
-    random_state : int, RandomState instance or None
-        Where the orders and the held-out rows come from.
-    average : bool
-        Whether ``coef_`` is the mean of the weights after every step (without a penalty).
     class_weight : dict, "balanced" or None
         What the gradients of a class are multiplied by.
-    early_stopping : bool
-        Whether to hold out a part of the rows and stop by the accuracy there.
-    validation_fraction : float
-        The share of the rows held out.
-    n_iter_no_change : int
-        Epochs without progress before `fit` ends.
-    warm_start : bool
-        Whether `fit` goes on from the weights and ``h`` of the last.
     n_jobs : int or None
         Threads over the classes of "ovr". The result does not depend on it.
-    verbose : int
-        Whether to print the mean loss of every epoch.
-    record : bool
-        Whether to keep a trail (`nukarumi.trail`) in ``trail_``: loss, norms, ``h`` and learning rates, a row an epoch.
 
     Attributes
     ----------
