@@ -51,9 +51,14 @@ def plain_loop(X, targets, slope, at=0.0, weight=None):
     return np.array(w), b, np.array(h)
 
 
+SHAPES = {"few": (200, 40, 0.2), "many": (150, 120, 0.5), "all": (60, 90, 1.0)}
+"""Rows, columns, density: with many entries a row, the next score is begun while a row is learnt from."""
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("loss", CLASSES)
-def test_a_classifier_equals_the_plain_loop(loss):
-    X, score = rows()
+def test_a_classifier_equals_the_plain_loop(loss, shape):
+    X, score = rows(0, *SHAPES[shape])
     y = np.where(score > 0, 1, -1)
     w, b, h = plain_loop(X, y, LOSSES[loss].slope)
     model = AdagradClassifier(loss, lr=LR, eps=EPS, max_iter=1, tol=None, shuffle=False).fit(X, y)
@@ -72,6 +77,26 @@ def test_a_regressor_equals_the_plain_loop(loss):
     ).fit(X, y)  # fmt: skip
     assert np.array_equal(model.coef_, w)
     assert model.intercept_[0] == b
+
+
+@pytest.mark.parametrize("settings", [{}, {"average": True}, {"penalty": "l1"}, {"update": "rda", "penalty": "l1"}])
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_rows_are_learnt_from_in_any_order_as_if_they_stood_so(settings, kind):
+    """Also a row right behind itself, whose every column has just moved, and rows beside empty ones."""
+    X, score = rows(10, *SHAPES["many"])
+    dense = X.toarray()
+    dense[20:90:7] = 0.0
+    X, y = sp.csr_matrix(dense.astype(kind)), np.where(score > 0, 1.0, -1.0)
+    order = np.random.default_rng(0).integers(0, len(y), 400)
+    order[50:60] = 5
+    scheme = AdagradClassifier(**settings)._scheme()
+    ends = []
+    for given, target, visits in ((X, y, order), (X[order], y[order], np.arange(400))):
+        learner = Learner(scheme, "squared_hinge", 0.0, 1, 120, {"lr": LR, "eps": EPS, "l1": L1, "l2": 0.0})
+        examples = Examples.of(given, drop_zeros=False)
+        learner.walk(examples, target[None], np.ones(len(target)), visits, loss=False)
+        ends.append(learner.tables)
+    assert np.array_equal(*ends)
 
 
 def test_weights_of_rows_multiply_the_gradient():
@@ -174,8 +199,9 @@ def test_average_is_the_mean_of_the_weights_after_every_step(loss):
     assert not np.array_equal(mean.coef_, one.coef_)
 
 
-def test_average_equals_the_plain_loop_with_its_rules():
-    X, score = rows(8)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_average_equals_the_plain_loop_with_its_rules(shape):
+    X, score = rows(8, *SHAPES[shape])
     y = np.where(score > 0, 1, -1)
     w, h, s = [0.0] * X.shape[1], [0.0] * X.shape[1], [0.0] * X.shape[1]
     b = hb = 0.0

@@ -267,7 +267,10 @@ class LinearModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has
 
     @contextmanager
     def _all_or_nothing(self, X: Any) -> Iterator[None]:
-        """If what happens inside is refused, the model is as it was; values of X that are not finite are named so."""
+        """If what happens inside is refused, the model is as it was (only a warm start may have moved its weights).
+
+        Values of X that are not finite are named so.
+        """
         before = dict(self.__dict__)
         try:
             yield

@@ -281,7 +281,7 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
         if self._several:
             return np.searchsorted(self.classes_, y).astype(np.float64)[None]
         positive = self.classes_[1:] if self._heads == 1 else self.classes_
-        return np.where(y[None] == positive[:, None], 1.0, -1.0)
+        return np.asarray(2.0 * (y[None] == positive[:, None]) - 1.0)
 
     def _of_classes(self, classes: NDArray[Any], y: NDArray[Any], weight: Floats) -> Floats:
         """The weight of every row times that of its class."""
@@ -318,7 +318,7 @@ def labels_of(y: NDArray[Any]) -> NDArray[Any]:
         If these are no labels of classes, as scikit-learn says it.
     """
     some = np.unique(y[:1000]) if y.dtype.kind in "biufUS" else y[:0]
-    labels = some if len(some) and np.isin(y, some).all() else None
+    labels = some if len(some) and np.isin(y, some, kind="sort").all() else None
     check_classification_targets(y if labels is None else labels)
     return np.unique(y) if labels is None else labels
 

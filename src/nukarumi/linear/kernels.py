@@ -5,6 +5,10 @@ the scheme side by side (``w``, ``h`` ...), so that one visit to memory brings a
 in order, then updates the lines of its non-zeros by the rule, four at a time side by side (`nukarumi.linear.lanes`),
 the last ones singly; no column stands twice in an example, so the four never meet. What an example lacks is never
 touched.
+
+Scoring waits for additions, one behind the other, and updating for roots and divisions, so both are done at once: while
+an example is updated, column by column, the score of the next is begun with those of its columns that lie behind. Their
+weights are final, and the order of the sum stays, so the bits do too.
 """
 
 from __future__ import annotations
@@ -38,6 +42,8 @@ AHEAD = 6
 """How many examples ahead the processor is told to fetch, if they are strewn over the memory."""
 FARTHEST = 512
 """Of a wide example no more entries than this are fetched ahead."""
+LAG = 12
+"""The next score starts so many entries behind the update, so that it seldom finds its columns not yet passed."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,7 @@ def _in(depth: int, lines: list[str]) -> list[str]:
     return ["    " * depth + line for line in lines]
 
 
-def _head(scheme: Scheme, arguments: str) -> list[str]:
+def _head(scheme: Scheme, arguments: str, start: Sequence[str] = ()) -> list[str]:
     """The signature, the constants, the clock, and the start of the loop over examples up to the row's place."""
     out = [f"def loop({arguments}):"]
     at = 0
@@ -171,6 +177,7 @@ def _head(scheme: Scheme, arguments: str) -> list[str]:
         *out,
         "    t = clock[0]",
         "    total = clock[1]",
+        *_in(1, list(start)),
         "    for n in range(first, stop):",
         "        i = order[n]",
     ]
@@ -232,21 +239,33 @@ def source(scheme: Scheme, *, dense: bool) -> str:
     own = ["w = w_at[e]"] if scheme.weighed else []
     store = [f"table[line + {k}] = {'t' if letter == 'last' else letter}" for k, letter in enumerate(letters)]
 
-    def four(step: str, scalars: Sequence[str]) -> list[str]:
+    def four(step: str, scalars: Sequence[str], lag: int = 0) -> list[str]:
         numbers = ", ".join(scalars)
+        call = f"    {step}(table, {columns}, {values}, w_at, {lo}e, e, ({numbers},))"
+        if not lag:
+            return [f"for e in range(0, full, {LANES}):", call, "for e in range(full, m):"]
         return [
-            f"for e in range(0, full, {LANES}):",
-            f"    {step}(table, {columns}, {values}, w_at, {lo}e, e, ({numbers},))",
+            f"for e in range(0, min({lag}, full), {LANES}):",
+            call,
+            f"for e in range({lag}, full, {LANES}):",
+            call,
+            f"    if reached <= most and columns_at[then + reached + {LANES - 1}] <= columns_at[lo + e + {LANES - 1}]:",
+            f"        for k in range(then + reached, then + reached + {LANES}):",
+            f"            begun = begun + table[(columns_at[k] + 1) * {scheme.width}] * values_at[k]",
+            f"        reached += {LANES}",
             "for e in range(full, m):",
         ]
 
-    out = _head(scheme, ", ".join(name for name, _ in _arguments("", "")))
+    lag = 0 if dense or reading else LAG
+    out = _head(
+        scheme, ", ".join(name for name, _ in _arguments("", "")), ["begun = 0.0", "reached = 0"] if lag else []
+    )
     out += [
         *_in(2, _row(dense)),
         f"        full = m // {LANES} * {LANES}",
         "        done = t",
         "        t = t + 1.0",
-        "        p = 0.0",
+        f"        p = {'begun' if lag else '0.0'}",
     ]
     if reading:
         out += [
@@ -256,7 +275,16 @@ def source(scheme: Scheme, *, dense: bool) -> str:
             f"            p = p + w_at[e] * {values}[{lo}e]",
         ]
     else:
-        out += ["        for e in range(m):", *_in(3, line), f"            p = p + table[line] * {values}[{lo}e]"]
+        out += [f"        for e in range({'reached' if lag else '0'}, m):", *_in(3, line)]
+        out += [f"            p = p + table[line] * {values}[{lo}e]"]
+    if lag:
+        out += [
+            "        begun = 0.0",
+            "        reached = 0",
+            "        following = order[min(n + 1, stop - 1)]",
+            "        then = start_at[following]",
+            f"        most = start_at[following + 1] - then - {LANES} if n + 1 < stop else -1",
+        ]
     intercept = [f"{letter} = table[{k}]" for k, letter in enumerate(letters)]
     intercept += [*since, *_body(reading, "intercept_r_")] if reading else []
     out += [
@@ -273,7 +301,7 @@ def source(scheme: Scheme, *, dense: bool) -> str:
         *_in(3, _dispatch("", "value")),
         "            total = total + value * weight_at[i]",
         "        if slope != 0.0:",
-        *_in(3, four("step", scheme.scalars("u"))),
+        *_in(3, four("step", scheme.scalars("u"), lag)),
         *_in(4, [*line, *load, *own, f"g = slope * {values}[{lo}e]", *_body(update, "feature_u_"), *store]),
         "            if intercept != 0:",
         *_in(4, ["line = 0", *intercept, "g = slope", *_body(update, "intercept_u_"), *store]),
