@@ -1,6 +1,6 @@
 """One logistic epoch on Zipf-distributed rows, and reading svmlight, beside scikit-learn, Vowpal Wabbit and river.
 
-Everything in one process and one thread of learning, the contenders in turns; the best of the rounds counts, in
+Everything in one process and one thread of learning, the contenders in turns; the median of the rounds counts, in
 seconds of the wall clock and of the processor. Vowpal Wabbit reads its own cache, made before. river learns from the
 first rows only, and its time is scaled up. What is not installed is left out.
 
@@ -84,23 +84,22 @@ def river(X: csr_matrix, y: np.ndarray) -> Work:
     return learn
 
 
-def best(contenders: dict[str, Work], rounds: int) -> dict[str, tuple[float, float]]:
-    """Seconds of the wall clock and of the processor, the least of the rounds, in turns."""
-    least = dict.fromkeys(contenders, (np.inf, np.inf))
+def turns(contenders: dict[str, Work], rounds: int) -> dict[str, tuple[float, float]]:
+    """Seconds of the wall clock and of the processor, the median of the rounds, in turns."""
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, work in contenders.items():
             wall, cpu = time.perf_counter(), time.process_time()
             work()
-            now = time.perf_counter() - wall, time.process_time() - cpu
-            least[name] = min(least[name][0], now[0]), min(least[name][1], now[1])
-    return least
+            seconds[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+    return {name: tuple(np.median(found, axis=0).tolist()) for name, found in seconds.items()}
 
 
-def table(title: str, least: dict[str, tuple[float, float]], scale: dict[str, float]) -> None:
+def table(title: str, found: dict[str, tuple[float, float]], scale: dict[str, float]) -> None:
     """One line a contender, and how many times longer than the first it took."""
     print(f"\n{title}\n{'':44}{'wall ms':>10}{'ratio':>8}{'cpu ms':>10}{'ratio':>8}")
-    first = next(iter(least.values()))
-    for name, seconds in least.items():
+    first = next(iter(found.values()))
+    for name, seconds in found.items():
         wall, cpu = (scale.get(name, 1.0) * part for part in seconds)
         print(f"{name:44}{1e3 * wall:10.1f}{wall / first[0]:8.1f}{1e3 * cpu:10.1f}{cpu / first[1]:8.1f}")
 
@@ -110,7 +109,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--features", type=int, default=47_000)
     parser.add_argument("--width", type=int, default=80, help="draws a row; a feature drawn twice is one entry")
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=15)
     given = parser.parse_args()
     X, y = zipf(given.rows, given.features, given.width)
     print(
@@ -135,7 +134,7 @@ def main() -> None:
                     contenders["river LogisticRegression(AdaGrad), scaled up"] = river(X, y)
                     scale["river LogisticRegression(AdaGrad), scaled up"] = X.shape[0] / RIVER_ROWS
             order = "in a new order" if shuffle else "in the order given"
-            table(f"One logistic epoch, rows {order}", best(contenders, given.rounds), scale)
+            table(f"One logistic epoch, rows {order}", turns(contenders, given.rounds), scale)
         path = folder / "rows.svm"
         dump_svmlight_file(X[:: max(1, X.shape[0] // 20_000)], y[:: max(1, X.shape[0] // 20_000)], str(path))
         load_svmlight(path)
@@ -144,7 +143,7 @@ def main() -> None:
             "scikit-learn load_svmlight_file": lambda: load_svmlight_file(str(path)),
         }
         title = f"Reading {path.stat().st_size / 1e6:.0f} MB of svmlight"
-        table(title, best(reading, max(3, given.rounds // 3)), {})
+        table(title, turns(reading, max(3, given.rounds // 3)), {})
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 
 import numpy as np
@@ -10,7 +11,11 @@ import scipy.sparse as sp
 
 from nukarumi import rules
 from nukarumi.linear import AdagradClassifier, AdagradRegressor
+from nukarumi.linear.kernels import Scheme
+from nukarumi.linear.lanes import worked_out
+from nukarumi.linear.learner import SCHEMES, Examples, Learner
 from nukarumi.linear.losses import CLASSES, LOSSES, NUMBERS
+from nukarumi.translate.straight import compiled, read
 
 LR, EPS, L1 = 0.3, 1e-7, 2e-3
 PENALTIES = {None: (0.0, 0.0), "l1": (L1, 0.0), "l2": (0.0, L1), "elasticnet": (0.25 * L1, 0.75 * L1)}
@@ -46,9 +51,14 @@ def plain_loop(X, targets, slope, at=0.0, weight=None):
     return np.array(w), b, np.array(h)
 
 
+SHAPES = {"few": (200, 40, 0.2), "many": (150, 120, 0.5), "all": (60, 90, 1.0)}
+"""Rows, columns, density: with many entries a row, the next score is begun while a row is learnt from."""
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("loss", CLASSES)
-def test_a_classifier_equals_the_plain_loop(loss):
-    X, score = rows()
+def test_a_classifier_equals_the_plain_loop(loss, shape):
+    X, score = rows(0, *SHAPES[shape])
     y = np.where(score > 0, 1, -1)
     w, b, h = plain_loop(X, y, LOSSES[loss].slope)
     model = AdagradClassifier(loss, lr=LR, eps=EPS, max_iter=1, tol=None, shuffle=False).fit(X, y)
@@ -67,6 +77,26 @@ def test_a_regressor_equals_the_plain_loop(loss):
     ).fit(X, y)  # fmt: skip
     assert np.array_equal(model.coef_, w)
     assert model.intercept_[0] == b
+
+
+@pytest.mark.parametrize("settings", [{}, {"average": True}, {"penalty": "l1"}, {"update": "rda", "penalty": "l1"}])
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_rows_are_learnt_from_in_any_order_as_if_they_stood_so(settings, kind):
+    """Also a row right behind itself, whose every column has just moved, and rows beside empty ones."""
+    X, score = rows(10, *SHAPES["many"])
+    dense = X.toarray()
+    dense[20:90:7] = 0.0
+    X, y = sp.csr_matrix(dense.astype(kind)), np.where(score > 0, 1.0, -1.0)
+    order = np.random.default_rng(0).integers(0, len(y), 400)
+    order[50:60] = 5
+    scheme = AdagradClassifier(**settings)._scheme()
+    ends = []
+    for given, target, visits in ((X, y, order), (X[order], y[order], np.arange(400))):
+        learner = Learner(scheme, "squared_hinge", 0.0, 1, 120, {"lr": LR, "eps": EPS, "l1": L1, "l2": 0.0})
+        examples = Examples.of(given, drop_zeros=False)
+        learner.walk(examples, target[None], np.ones(len(target)), visits, loss=False)
+        ends.append(learner.tables)
+    assert np.array_equal(*ends)
 
 
 def test_weights_of_rows_multiply_the_gradient():
@@ -167,6 +197,92 @@ def test_average_is_the_mean_of_the_weights_after_every_step(loss):
     mean = AdagradClassifier(loss, lr=LR, average=True, max_iter=1, tol=None, shuffle=False).fit(X, y)
     np.testing.assert_allclose(mean.coef_, total / X.shape[0], rtol=1e-12, atol=1e-15)
     assert not np.array_equal(mean.coef_, one.coef_)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_average_equals_the_plain_loop_with_its_rules(shape):
+    X, score = rows(8, *SHAPES[shape])
+    y = np.where(score > 0, 1, -1)
+    w, h, s = [0.0] * X.shape[1], [0.0] * X.shape[1], [0.0] * X.shape[1]
+    b = hb = 0.0
+    for t, target in enumerate(y, 1):
+        p = 0.0
+        for j, x in entries(X, t - 1):
+            p = p + w[j] * x
+        slope = LOSSES["log_loss"].slope(p + b, float(target), 0.0)
+        for j, x in entries(X, t - 1):
+            before = w[j]
+            w[j], h[j] = rules.adagrad(w[j], slope * x, h[j], LR, EPS)
+            s[j] = rules.lag(s[j], w[j], before, float(t))
+        b, hb = rules.adagrad(b, slope, hb, LR, EPS)
+    model = AdagradClassifier(lr=LR, eps=EPS, average=True, max_iter=1, tol=None, shuffle=False).fit(X, y)
+    assert np.array_equal(model.coef_[0], [rules.average(*pair, float(len(y))) for pair in zip(w, s, strict=True)])
+
+
+def test_average_of_dual_averaging_equals_the_plain_loop_with_its_rules():
+    X, score = rows(8)
+    y = np.where(score > 0, 1, -1)
+    w, u, h, s = ([0.0] * X.shape[1] for _ in range(4))
+    b = ub = hb = 0.0
+    free = (LR, EPS, 0.0, 0.0)
+    total = np.zeros(X.shape[1])
+    for t, target in enumerate(y, 1):
+        p = 0.0
+        for j, x in entries(X, t - 1):
+            p = p + w[j] * x
+        slope = LOSSES["log_loss"].slope(p + b, float(target), 0.0)
+        for j, x in entries(X, t - 1):
+            before = w[j]
+            u[j], h[j] = rules.dual_averaging_sums(u[j], slope * x, h[j])
+            w[j] = float(rules.dual_averaging(u[j], h[j], float(t), *free))
+            s[j] = rules.lag(s[j], w[j], before, float(t))
+        ub, hb = rules.dual_averaging_sums(ub, slope, hb)
+        b = float(rules.dual_averaging(ub, hb, float(t), *free))
+        total += w
+    model = AdagradClassifier(
+        lr=LR, eps=EPS, update="rda", average=True, max_iter=1, tol=None, shuffle=False
+    ).fit(X, y)  # fmt: skip
+    assert np.array_equal(model.coef_[0], [rules.average(*pair, float(len(y))) for pair in zip(w, s, strict=True)])
+    np.testing.assert_allclose(model.coef_[0], total / len(y), rtol=1e-12, atol=1e-15)
+    several = AdagradClassifier(update="rda", average=True, multi_class="multinomial", max_iter=1, tol=None)
+    mirror = AdagradClassifier(multi_class="multinomial", max_iter=1, tol=None)
+    y = np.digitize(score, [-1.0, 1.0])
+    assert not np.array_equal(several.fit(X, y).coef_, mirror.fit(X, y).coef_)
+
+
+def every_word(w, g, h, lr: float):  # compiled from its source
+    h = maximum(h, abs(g)) + sqrt(abs(w))  # noqa: F821
+    w = w - lr * sign(g) * minimum(h, 0.5) - -g / (h + 2)  # noqa: F821
+    return w, h
+
+
+@pytest.mark.parametrize("letters", [("w", "h"), ("w", "h", "s")])
+def test_every_word_of_the_rules_means_the_same_side_by_side(monkeypatch, letters):
+    """Numbers singly by Python, four at a time by the loop: zeros of both signs, the root, signs, the smaller."""
+    X, y = rows(9)
+    X.data[::7] = -0.0
+    scheme = Scheme("every_word", letters, every_word)
+    monkeypatch.setitem(SCHEMES, scheme.name, scheme)
+    learner = Learner(scheme.name, "squared_error", 0.0, 1, X.shape[1], dict.fromkeys(("lr", "l1", "l2"), 0.125))
+    learner.walk(Examples.of(X, drop_zeros=False), y[None], np.ones(len(y)), np.arange(len(y)), loss=False)
+    rule = compiled(read(every_word))
+    w, h = [0.0] * (X.shape[1] + 1), [0.0] * (X.shape[1] + 1)
+    for i, target in enumerate(y):
+        seen = [(j + 1, x) for j, x in entries(X, i)]
+        p = 0.0
+        for j, x in seen:
+            p = p + w[j] * x
+        slope = LOSSES["squared_error"].slope(p + w[0], float(target), 0.0)
+        for j, x in [*seen, (0, 1.0)]:
+            w[j], h[j] = map(float, rule(w[j], slope * x, h[j], 0.125))
+    assert np.array_equal(learner.letter("w")[0], w)
+    assert np.array_equal(learner.letter("h")[0], h)
+    assert np.count_nonzero(w) == len(w)
+
+
+def test_what_is_no_word_of_the_rules_is_refused():
+    with pytest.raises(SyntaxError, match="'cos\\(x\\)' is not in the language of the rules"):
+        worked_out(None, ast.parse("cos(x)", mode="eval").body, {})
 
 
 def test_lazy_l1_is_the_papers_step_at_every_example():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 
 import joblib
@@ -21,6 +22,8 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from nukarumi._errors import BadInput, BadType
 from nukarumi.linear import AdagradClassifier, AdagradRegressor
+from nukarumi.linear.base import LinearModel
+from nukarumi.linear.described import parameters
 
 ONLINE = "an online learner takes one step for a row of weight two, and two steps for the same row twice"
 ONCE = {"max_iter": 1, "tol": None, "shuffle": False}
@@ -358,6 +361,48 @@ def test_bad_rows_are_refused_and_change_nothing(data):
         AdagradClassifier().fit(X, y, sample_weight=np.zeros(300))
     with pytest.raises(NotFittedError):
         AdagradClassifier().predict(X)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("loss", ["hinge", "log_loss", "squared_hinge"])
+def test_a_refused_fit_changes_nothing(data, loss, bad):
+    """A value that is not finite is found in any row, also where the loss is flat, and by any of the sums."""
+    X, y, classes = data[0], data[1], data[3]
+    for several in ({}, {"multi_class": "multinomial"} if loss == "log_loss" else {}):
+        model = AdagradClassifier(loss, **several, **ONCE).fit(X, classes)
+        before = model.coef_, model.classes_, model.loss_curve_, model.n_features_in_
+        for row, column in ((0, 3), (150, 0), (299, 29)):
+            broken = X[:, :30].copy()
+            broken[row, column] = bad
+            for given in (broken, sp.csr_matrix(broken), np.pad(broken, ((0, 0), (0, 2)))):
+                with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
+                    model.fit(given, y)
+        assert all(now is then for now, then in zip(
+            (model.coef_, model.classes_, model.loss_curve_, model.n_features_in_), before, strict=True
+        ))  # fmt: skip
+    regressor = AdagradRegressor("epsilon_insensitive", epsilon=1e9, **ONCE)
+    with pytest.raises(ValueError, match="Input X contains"):
+        regressor.fit(broken, data[2])
+    assert not hasattr(regressor, "coef_")
+    assert not hasattr(regressor, "n_features_in_")
+
+
+@pytest.mark.parametrize("kind", [AdagradClassifier, AdagradRegressor])
+def test_every_parameter_is_described_where_the_signature_has_it(kind):
+    told = parameters(kind.__doc__)
+    assert list(told) == list(inspect.signature(kind).parameters)
+    assert all(text.count("\n    ") >= 1 for text in told.values())
+    shared = parameters(LinearModel.__doc__)
+    assert shared.keys() < told.keys()
+    assert all(told[name] == text for name, text in shared.items())
+    assert "\nAttributes\n----------\n" in kind.__doc__
+
+
+def test_labels_that_come_late_are_found(data):
+    y = np.zeros(3000, int)
+    y[2999] = 7
+    X = np.ones((3000, 1))
+    assert AdagradClassifier(**ONCE).fit(X, y).classes_.tolist() == [0, 7]
 
 
 def test_scores_that_overflow_are_an_error():

@@ -9,6 +9,7 @@ import pytest
 
 from nukarumi.cli import main
 from nukarumi.linear import load
+from nukarumi.trail import Trail
 
 
 @pytest.fixture
@@ -103,7 +104,12 @@ def test_sparse_weights(folder, capsys):
         ),
         (["predict", "none.safetensors", "test.svm"], 2, "MODEL must be a file that exists"),
         (["predict", "hinge.safetensors", "none.svm"], 2, "FILE must be a file that exists"),
-        (["fit", "train.svm", "--lr", "-1"], 2, "lr must be"),
+        (["fit", "train.svm", "--lr", "-1"], 2, "nukarumi: lr must be"),
+        (["fit", "train.svm", "--average", "--penalty", "l1"], 2, "nukarumi: average=True needs weights without a"),
+        (["fit", "train.svm", "--test", "nothing.svm", "--model", "kept.safetensors"], 2, "nothing.svm must hold"),
+        (["fit", "nothing.svm", "--model", "kept.safetensors"], 2, "nothing.svm must hold examples"),
+        (["fit", "train.svm", "--trail", "no/such/t"], 2, "--trail needs a folder that exists"),
+        (["fit", "-"], 2, "the format of standard input must be told. Received: none. Cure: pass --format svmlight"),
         (["fit", "train.svm", "--classes", "1,2"], 2, "labels must be among"),
         (["fit", "train.svm", "--test", "new.svm", "--model", "kept.safetensors"], 2, "those of the model, -1, 1. Rec"),
         (["fit", "train.vw", "--test", "bare.vw", "--model", "kept.safetensors"], 2, "must have a label"),
@@ -114,6 +120,7 @@ def test_sparse_weights(folder, capsys):
 )
 def test_what_is_wrong_is_said_and_nothing_is_written(folder, capsys, words, code, says):
     (folder / "bad.svm").write_text("1 1:2\n-1 1:2\n1 2:x\n")
+    (folder / "nothing.svm").write_text("")
     (folder / "train.dat").write_text("1 1:2\n")
     (folder / "new.svm").write_text("1 1:2\n3 1:2\n")
     (folder / "bare.vw").write_text("1 | word1\n| word2\n")
@@ -134,6 +141,36 @@ def test_a_model_that_is_not_kept_is_told_unless_quiet(folder, capsys):
     for words in (["--model", "m.safetensors"], ["--quiet"]):
         assert main(["fit", "train.svm", *words]) == 0
         assert note not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        (["--alpha", "3"], "without --penalty this has no effect: --alpha"),
+        (["--bits", "9"], "without Vowpal Wabbit's text this has no effect: --bits"),
+        (["--label", "y"], "without Parquet this has no effect: --label"),
+        (
+            ["--start", "m.safetensors", "--lr", "3", "--l1-ratio", "0.5"],
+            "a model that goes on keeps its settings, so this has no effect: --lr --l1-ratio",
+        ),
+        (["--penalty", "l1", "--alpha", "3"], None),
+    ],
+)
+def test_what_has_no_effect_is_told_unless_quiet(folder, capsys, words, note):
+    assert main(["fit", "train.svm", "--model", "m.safetensors", "--quiet"]) == 0
+    for more in ([], ["--quiet"]):
+        assert main(["fit", "train.svm", "--model", "n.safetensors", *words, *more]) == 0
+        told = [line for line in capsys.readouterr().err.splitlines() if "no effect" in line]
+        assert told == ([f"nukarumi: {note}"] if note and not more else [])
+
+
+def test_the_learning_curve_is_kept(folder, capsys):
+    assert main(["fit", "train.svm", "--trail", "t.safetensors", "--model", "m.safetensors", "--passes", "3"]) == 0
+    assert "the learning curve is in t.safetensors" in capsys.readouterr().out
+    trail = Trail.load("t.safetensors")
+    assert trail.steps.tolist() == [2000, 4000, 6000]
+    assert trail.loss[2] < trail.loss[0]
+    assert load("m.safetensors").get_params()["record"] is False
 
 
 def test_columns_that_the_model_has_not_are_counted_once(folder, capsys):

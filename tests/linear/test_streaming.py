@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -97,6 +98,54 @@ def test_progress_is_told(written):
     assert 0.0 < told[-1].loss < told[0].loss
 
 
+@pytest.mark.parametrize("settings", [{}, {"penalty": "l1", "update": "rda", "alpha": 1e-3}])
+def test_a_trail_of_a_file_has_a_row_a_block(written, settings):
+    """Also while columns appear: what it says of the whole model is what its rows in memory say."""
+    folder, X, y, _ = written
+    given = {"classes": [-1, 1], "block": 2000, "passes": 2}
+    sizes, told = [0], []
+    model = fit_file(AdagradClassifier(record=True, **settings), folder / "two.svm", progress=told.append, **given)
+    sizes += [standing.examples for standing in told]
+    plain = fit_file(AdagradClassifier(**settings), folder / "two.svm", **given)
+    assert np.array_equal(model.coef_, plain.coef_)
+    assert model.loss_curve_ == plain.loss_curve_
+    assert (len(model.loss_curve_), model.n_iter_) == (2, 2)
+    assert model.loss_curve_[1] < model.loss_curve_[0]
+    trail = model.trail_
+    assert trail.steps.tolist() == sizes[1:]
+    assert trail.arrays == {"coef": (1, 50), "intercept": (1,)}
+    memory = AdagradClassifier(record=True, **settings)
+    for begin, end in itertools.pairwise(sizes):
+        memory.partial_fit(X[begin % 400 : (end - 1) % 400 + 1], y[begin % 400 : (end - 1) % 400 + 1], classes=[-1, 1])
+    np.testing.assert_allclose(trail.loss, memory.trail_.loss, rtol=1e-12)
+    for name in ("weight_norm", "step_norm", "gradient_norm"):
+        np.testing.assert_allclose(trail.column("coef", name), memory.trail_.column("coef", name), rtol=1e-9)
+    again = fit_file(model, folder / "two.svm", block=1 << 20)
+    assert again.trail_.steps.tolist() == [*sizes[1:], 1200]
+    assert len(again.loss_curve_) == 3
+
+
+def test_standard_input_is_read_once(written):
+    program = (
+        "import sys; from nukarumi.linear import AdagradClassifier, fit_file; told = []; "
+        "model = fit_file(AdagradClassifier(), '-', format='svmlight', block=2000, progress=told.append); "
+        "print([told[0].share, told[-1].share, told[-1].examples, *model.coef_[0].tolist()])"
+    )
+    whole = (written[0] / "two.svm").read_bytes()
+    ended = subprocess.run(
+        [sys.executable, "-c", program], input=whole, capture_output=True, check=True, env=os.environ
+    )
+    model = fit_file(AdagradClassifier(), written[0] / "two.svm", block=2000)
+    assert json.loads(ended.stdout) == [0.0, 1.0, 400, *model.coef_[0].tolist()]
+    for words, says in (
+        ({"passes": 2, "format": "svmlight"}, "read once"),
+        ({}, "format of standard input must be told"),
+        ({"format": "parquet"}, "Parquet must be a file"),
+    ):
+        with pytest.raises(BadInput, match=says):
+            fit_file(AdagradClassifier(), "-", **words)
+
+
 @pytest.mark.parametrize("bad", ["1 3:x\n", "7 3:1\n", "1 3:"])
 def test_a_bad_file_leaves_the_model_as_it_was(written, tmp_path, bad):
     path = tmp_path / "bad.svm"
@@ -140,8 +189,6 @@ def test_no_examples_and_no_labels(tmp_path):
         fit_file(AdagradClassifier(), tmp_path / "empty.svm")
     with pytest.raises(BadInput, match="must have a label"):
         fit_file(AdagradClassifier(), tmp_path / "bare.vw")
-    with pytest.raises(BadInput, match="keeps no trail"):
-        fit_file(AdagradClassifier(record=True), tmp_path / "bare.vw")
     with pytest.raises(BadInput, match="passes must be"):
         fit_file(AdagradClassifier(), tmp_path / "bare.vw", passes=0)
 

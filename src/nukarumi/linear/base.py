@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from nukarumi._errors import BadInput, BadType
-from nukarumi.linear.kernels import DUAL, MIRROR, MIRROR_AVERAGED, MIRROR_PENALISED
+from nukarumi.linear.kernels import DUAL, DUAL_AVERAGED, MIRROR, MIRROR_AVERAGED, MIRROR_PENALISED
 from nukarumi.linear.learner import SCHEMES, Examples, Floats, Learner
 
 if TYPE_CHECKING:
@@ -31,7 +31,55 @@ UPDATES = {"mirror": "mirror", "cmd": "mirror", "rda": "rda"}
 
 
 class LinearModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no types
-    """A linear model trained by Adagrad, one example after the other."""
+    """A linear model trained by Adagrad, one example after the other.
+
+    Parameters
+    ----------
+    penalty : {None, "l1", "l2", "elasticnet"}
+        Added to the loss of every example: ``alpha * abs(w)``, ``alpha / 2 * w**2``, or a mix of both. The intercept
+        has none.
+    alpha : float
+        The strength of the penalty, >= 0.
+    l1_ratio : float
+        The share of l1 in "elasticnet", 0 to 1.
+    update : {"mirror", "rda"}
+        How a penalty is met: composite mirror descent (also "cmd"), or regularised dual averaging, whose weights are
+        sparser. Without a penalty "rda" differs from "mirror" in that early steps are scaled by the ``h`` of now.
+    lr : float
+        Learning rate, in units of the weights, > 0.
+    eps : float
+        Added to the root, in units of the gradient, > 0.
+    initial_accumulator : float
+        Where ``h`` starts, in units of the gradient squared, >= 0.
+    fit_intercept : bool
+        Whether there is an intercept.
+    max_iter : int
+        The most epochs of `fit`.
+    tol : float or None
+        `fit` ends when the mean loss of an epoch (with ``early_stopping``: the score on the held-out rows) has not
+        become better by ``tol`` for ``n_iter_no_change`` epochs. With None it makes ``max_iter`` epochs.
+    shuffle : bool
+        Whether `fit` visits the rows in a new order each epoch. `partial_fit` always takes them as they come.
+    random_state : int, RandomState instance or None
+        Where the orders and the held-out rows come from.
+    average : bool
+        Whether ``coef_`` is the mean of the weights after every step. It needs weights without a penalty: they rest
+        between their examples, so the mean costs nothing there. Those with l2 move at every example by another
+        amount, which no short sum gives, and the mean of sparse weights is not sparse.
+    early_stopping : bool
+        Whether to hold out a part of the rows and stop by the score there: accuracy of labels, R² of numbers.
+    validation_fraction : float
+        The share of the rows held out.
+    n_iter_no_change : int
+        Epochs without progress before `fit` ends.
+    warm_start : bool
+        Whether `fit` goes on from the weights and ``h`` of the last.
+    verbose : int
+        Whether to print the mean loss of every epoch.
+    record : bool
+        Whether to keep a trail (`nukarumi.trail`) in ``trail_``: loss, norms, ``h`` and learning rates, a row an epoch,
+        a call of `partial_fit`, or a block of a file.
+    """
 
     losses: dict[str, str] = {}
     """Every accepted name of a loss, and what `nukarumi.linear.losses` calls it."""
@@ -143,11 +191,11 @@ class LinearModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has
         self._number("verbose", 0, whole=True)
         if self.tol is not None:
             self._number("tol", -math.inf)
-        if self.average and self._scheme() not in (MIRROR.name, MIRROR_AVERAGED.name):
+        if self.average and self._penalised():
             raise BadInput(
-                "average=True needs update='mirror' without a penalty",
-                f"update={self.update!r}, penalty={self.penalty!r}, alpha={self.alpha}",
-                "set average=False: dual averaging averages gradients already, and a mean of sparse weights is dense",
+                "average=True needs weights without a penalty, which move at their own examples only",
+                f"penalty={self.penalty!r}, alpha={self.alpha}",
+                "set average=False, or penalty=None; the mean of sparse weights would not be sparse either",
             )
 
     def _one_of(self, name: str, choices: tuple[Any, ...]) -> None:
@@ -178,10 +226,13 @@ class LinearModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has
         if not math.isfinite(value) or below or above:
             raise BadInput(rule, repr(value), f"pass such a number as {name}")
 
+    def _penalised(self) -> bool:
+        return self.penalty is not None and self.alpha > 0
+
     def _scheme(self) -> str:
         if UPDATES[self.update] == "rda":
-            return DUAL.name
-        if self.penalty is not None and self.alpha > 0:
+            return DUAL_AVERAGED.name if self.average else DUAL.name
+        if self._penalised():
             return MIRROR_PENALISED.name
         return MIRROR_AVERAGED.name if self.average else MIRROR.name
 
@@ -202,12 +253,33 @@ class LinearModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has
             intercept=bool(self.fit_intercept),
         )
 
-    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+    def _checked(self, X: Any, y: Any, *, reset: bool, finite: bool = True) -> tuple[Any, Any]:
         X, y = validate_data(
             self, X, y, reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32], order="C",
-            accept_large_sparse=True, **self._y_options(),
+            accept_large_sparse=True, ensure_all_finite=finite, **self._y_options(),
         )  # fmt: skip
         return X, y
+
+    def _visits_all(self, sample_weight: Any) -> bool:
+        """Whether `fit` will score every row afresh: a score tells of NaN and infinity, which saves a look at X."""
+        skips = self.early_stopping or sample_weight is not None or getattr(self, "class_weight", None) is not None
+        return not (skips or self.warm_start or self.record)
+
+    @contextmanager
+    def _all_or_nothing(self, X: Any) -> Iterator[None]:
+        """If what happens inside is refused, the model is as it was (only a warm start may have moved its weights).
+
+        Values of X that are not finite are named so.
+        """
+        before = dict(self.__dict__)
+        try:
+            yield
+        except ValueError as error:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            if isinstance(error, BadInput):
+                check_array(X, accept_sparse=True, input_name="X", estimator=self)
+            raise
 
     def _y_options(self) -> dict[str, Any]:
         return {}
@@ -248,12 +320,7 @@ class LinearModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has
             raise BadInput("some sample_weight must be > 0", "all are 0", "pass positive weights")
         examples, targets = self._examples(X), self._targets(y)
         self._learner, self.loss_curve_ = learner, []
-        try:
-            self._epochs(X, examples, targets, weight, keep, judge, rng, fresh=not warm)
-        except BadInput:
-            if not warm:
-                del self._learner
-            raise
+        self._epochs(X, examples, targets, weight, keep, judge, rng, fresh=not warm)
         return self
 
     def _epochs(

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from nukarumi._errors import BadInput
 from nukarumi.linear.base import LinearModel
+from nukarumi.linear.described import described
 from nukarumi.linear.learner import Floats
 from nukarumi.linear.losses import CLASSES, sigmoid, softmax
 
@@ -27,6 +28,7 @@ def _gives_probabilities(self: Any) -> bool:
     return True
 
 
+@described
 class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # scikit-learn has no types
     """A linear classifier trained by Adagrad, one example after the other.
 
@@ -45,53 +47,12 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
     ----------
     loss : {"log_loss", "logistic", "hinge", "squared_hinge", "modified_huber"}
         What is made small; "logistic" is another name of "log_loss".
-    penalty : {None, "l1", "l2", "elasticnet"}
-        Added to the loss of every example: ``alpha * abs(w)``, ``alpha / 2 * w**2``, or a mix of both. The intercept
-        has none.
-    alpha : float
-        The strength of the penalty, >= 0.
-    l1_ratio : float
-        The share of l1 in "elasticnet", 0 to 1.
-    update : {"mirror", "rda"}
-        How a penalty is met: composite mirror descent (also "cmd"), or regularised dual averaging, whose weights are
-        sparser. Without a penalty "rda" differs from "mirror" in that early steps are scaled by the ``h`` of now.
-    lr : float
-        Learning rate, in units of the weights, > 0.
-    eps : float
-        Added to the root, in units of the gradient, > 0.
-    initial_accumulator : float
-        Where ``h`` starts, in units of the gradient squared, >= 0.
-    fit_intercept : bool
-        Whether there is an intercept.
     multi_class : {"ovr", "multinomial"}
         For three classes or more: one against the rest for each, or the softmax of all scores (log_loss only).
-    max_iter : int
-        The most epochs of `fit`.
-    tol : float or None
-        `fit` ends when the mean loss of an epoch (with ``early_stopping``: the accuracy on the held-out rows) has not
-        become better by ``tol`` for ``n_iter_no_change`` epochs. With None it makes ``max_iter`` epochs.
-    shuffle : bool
-        Whether `fit` visits the rows in a new order each epoch. `partial_fit` always takes them as they come.
-    random_state : int, RandomState instance or None
-        Where the orders and the held-out rows come from.
-    average : bool
-        Whether ``coef_`` is the mean of the weights after every step (without a penalty).
     class_weight : dict, "balanced" or None
         What the gradients of a class are multiplied by.
-    early_stopping : bool
-        Whether to hold out a part of the rows and stop by the accuracy there.
-    validation_fraction : float
-        The share of the rows held out.
-    n_iter_no_change : int
-        Epochs without progress before `fit` ends.
-    warm_start : bool
-        Whether `fit` goes on from the weights and ``h`` of the last.
     n_jobs : int or None
         Threads over the classes of "ovr". The result does not depend on it.
-    verbose : int
-        Whether to print the mean loss of every epoch.
-    record : bool
-        Whether to keep a trail (`nukarumi.trail`) in ``trail_``: loss, norms, ``h`` and learning rates, a row an epoch.
 
     Attributes
     ----------
@@ -196,20 +157,20 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
         self
         """
         self._check_settings()
-        X, y = self._checked(X, y, reset=True)
-        check_classification_targets(y)
-        classes = np.unique(y)
-        if len(classes) < 2:
-            raise BadInput(
-                "y must hold at least two classes",
-                f"one class, only the label {plain(classes[0])}",
-                "bring rows of another class",
-            )
-        self._one_table(len(classes))
-        weight = self._of_classes(classes, y, self._weight(sample_weight, X))
-        changed = not hasattr(self, "classes_") or not np.array_equal(self.classes_, classes)
-        self.classes_ = classes
-        return self._learn(X, y, weight, changed)
+        with self._all_or_nothing(X):
+            X, y = self._checked(X, y, reset=True, finite=not self._visits_all(sample_weight))
+            classes = labels_of(y)
+            if len(classes) < 2:
+                raise BadInput(
+                    "y must hold at least two classes",
+                    f"one class, only the label {plain(classes[0])}",
+                    "bring rows of another class",
+                )
+            self._one_table(len(classes))
+            weight = self._of_classes(classes, y, self._weight(sample_weight, X))
+            changed = not hasattr(self, "classes_") or not np.array_equal(self.classes_, classes)
+            self.classes_ = classes
+            return self._learn(X, y, weight, changed)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Learn from these rows once, in the order given, and keep what was learnt before.
@@ -320,7 +281,7 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
         if self._several:
             return np.searchsorted(self.classes_, y).astype(np.float64)[None]
         positive = self.classes_[1:] if self._heads == 1 else self.classes_
-        return np.where(y[None] == positive[:, None], 1.0, -1.0)
+        return np.asarray(2.0 * (y[None] == positive[:, None]) - 1.0)
 
     def _of_classes(self, classes: NDArray[Any], y: NDArray[Any], weight: Floats) -> Floats:
         """The weight of every row times that of its class."""
@@ -346,6 +307,20 @@ class AdagradClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]  # 
 
     def _score(self, X: Any, y: Any, sample_weight: Floats) -> float:
         return float(np.average(self._named(self._raw(X)) == y, weights=sample_weight))
+
+
+def labels_of(y: NDArray[Any]) -> NDArray[Any]:
+    """The distinct labels in order, like ``np.unique``; that the first rows show them all is tried first.
+
+    Raises
+    ------
+    ValueError
+        If these are no labels of classes, as scikit-learn says it.
+    """
+    some = np.unique(y[:1000]) if y.dtype.kind in "biufUS" else y[:0]
+    labels = some if len(some) and np.isin(y, some, kind="sort").all() else None
+    check_classification_targets(y if labels is None else labels)
+    return np.unique(y) if labels is None else labels
 
 
 def plain(label: Any) -> str:

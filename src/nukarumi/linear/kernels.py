@@ -1,15 +1,20 @@
 """The loop of a linear model: one example after the other, written from the rules' own lines.
 
 The weights stand in a *table*: one line for the intercept, then one line a feature, and in each line the letters of
-the scheme side by side (``w``, ``h`` ...), so that one visit to memory brings all of them. An example gathers the
-lines of its non-zeros into a small buffer, scores, updates the buffer by the rule in one straight sweep that the
-processor does eight at a time, and puts it back. What an example lacks is never touched.
+the scheme side by side (``w``, ``h`` ...), so that one visit to memory brings all of them. An example sums its score
+in order, then updates the lines of its non-zeros by the rule, four at a time side by side (`nukarumi.linear.lanes`),
+the last ones singly; no column stands twice in an example, so the four never meet. What an example lacks is never
+touched.
+
+Scoring waits for additions, one behind the other, and updating for roots and divisions, so both are done at once: while
+an example is updated, column by column, the score of the next is begun with those of its columns that lie behind. Their
+weights are final, and the order of the sum stays, so the bits do too.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,14 +25,25 @@ from nukarumi.linear import losses, machine
 from nukarumi.translate.hoist import Hoisted, hoist
 from nukarumi.translate.straight import Line, StraightLine, compiled, read, renamed
 
-__all__ = ["AHEAD", "DUAL", "LETTERS", "MIRROR", "MIRROR_AVERAGED", "MIRROR_PENALISED", "Scheme", "loop", "source"]
+__all__ = [
+    "AHEAD",
+    "DUAL",
+    "DUAL_AVERAGED",
+    "MIRROR",
+    "MIRROR_AVERAGED",
+    "MIRROR_PENALISED",
+    "Scheme",
+    "loop",
+    "source",
+]
 
-LETTERS = ("w", "h", "u", "s", "last")
-"""Every letter that a scheme may keep; each has its own buffer, the same for all loops."""
-
-LANES = 8
+LANES = 4
 AHEAD = 6
-"""How many examples ahead the processor is told to fetch; shuffled rows are strewn over the memory."""
+"""How many examples ahead the processor is told to fetch, if they are strewn over the memory."""
+FARTHEST = 512
+"""Of a wide example no more entries than this are fetched ahead."""
+LAG = 12
+"""The next score starts so many entries behind the update, so that it seldom finds its columns not yet passed."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +68,26 @@ class Scheme:
     update: Callable[..., Any]
     reading: Callable[..., Any] | None = None
 
+    @property
+    def width(self) -> int:
+        """How many numbers a line of the table holds: four for three letters, so that no line lies in two of memory."""
+        return 2 if len(self.letters) == 2 else 4
+
     @cached_property
     def straight(self) -> StraightLine:
         """The update as straight lines; with the letter ``s``, the lag of the mean is kept too."""
         rule = read(self.update)
         if "s" not in self.letters:
             return rule
-        before = Line("before", ast.Name("w"))
-        lines = (before, *rule.lines, *read(rules.lag).lines)
-        return StraightLine(rule.name, (*rule.arrays, "s", "t"), rule.settings, lines, (*rule.returns, "s"))
+        after = None if self.reading is None else read(self.reading)
+        lines = (_line("before", "w"), *rule.lines, *(after.lines if after else ()), *read(rules.lag).lines)
+        settings = (*rule.settings, *(after.settings if after else ()))
+        return StraightLine(rule.name, (*rule.arrays, "w", "s", "t"), settings, lines, (*rule.returns, "s"))
+
+    @property
+    def weighed(self) -> bool:
+        """Whether the update starts from the weight that was read, which is not what the table holds."""
+        return self.reading is not None and ("w" in self.letters or "s" in self.letters)
 
     @cached_property
     def parts(self) -> tuple[Hoisted | None, Hoisted]:
@@ -72,6 +99,27 @@ class Scheme:
         """From settings to constants: of the reading, if there is one, and of the update; with the settings' names."""
         return [(part.evaluate(), part.rule.settings) for part in self.parts if part is not None]
 
+    def scalars(self, what: str) -> tuple[str, ...]:
+        """What the reading ("r") or the update ("u") of an entry needs beside its letters and its value."""
+        part = self.parts[what == "u"]
+        own = tuple(f"feature_{what}_{name}" for name in part.constants) if part else ()
+        return ("slope", "t", *own) if what == "u" else ("done", "t", *own)
+
+    def lanes(self, what: str) -> Any:
+        """The reading ("r") or the update ("u") for several entries at once, from the same lines."""
+        from nukarumi.linear.lanes import four  # noqa: PLC0415
+
+        part = self.parts[what == "u"]
+        if part is None:
+            return None
+        lines = _lines(part, f"feature_{what}_")
+        if what == "u":
+            lines = [_line("g", "slope * x"), *lines]
+        if "last" in self.letters:
+            lines = [*lines, _line("last", "t")] if what == "u" else [_line("k", "t - last"), *lines]
+        weighed, stores = what == "u" and self.weighed, what == "u"
+        return four(lines, self.letters, self.width, self.scalars(what), weighed=weighed, stores=stores)
+
     def constants(self, settings: Mapping[str, float]) -> list[float]:
         """The numbers that the loop is given: for the features, then for the intercept, which has no penalty."""
         out: list[float] = []
@@ -82,31 +130,41 @@ class Scheme:
 
     def weights(self, letters: Mapping[str, Any], t: float, settings: Mapping[str, float]) -> Any:
         """The weights of whole columns of the table after ``t`` steps, by the same rules in NumPy."""
-        if self.reading is None:
-            return rules.average(letters["w"], letters["s"], t) if "s" in letters and t > 0 else letters["w"]
-        line = read(self.reading)
-        given = {**letters, "t": t, "k": t + 1.0 - letters["last"] if "last" in letters else None}
-        return compiled(line)(*(given[name] for name in line.arrays), *(settings[name] for name in line.settings))[0]
+        w: Any = letters.get("w")
+        if self.reading is not None:
+            line = read(self.reading)
+            given = {**letters, "t": t, "k": t + 1.0 - letters["last"] if "last" in letters else None}
+            (w,) = compiled(line)(*(given[name] for name in line.arrays), *(settings[name] for name in line.settings))
+        return rules.average(w, letters["s"], t) if "s" in letters and t > 0 else w
 
 
 MIRROR = Scheme("mirror", ("w", "h"), rules.adagrad)
 MIRROR_AVERAGED = Scheme("mirror_averaged", ("w", "h", "s"), rules.adagrad)
 MIRROR_PENALISED = Scheme("mirror_penalised", ("w", "h", "last"), rules.adagrad, rules.proximal)
 DUAL = Scheme("dual_averaging", ("u", "h"), rules.dual_averaging_sums, rules.dual_averaging)
+DUAL_AVERAGED = Scheme("dual_averaging_averaged", ("u", "h", "s"), rules.dual_averaging_sums, rules.dual_averaging)
 
 
-def _body(part: Hoisted, prefix: str) -> list[str]:
+def _lines(part: Hoisted, prefix: str) -> list[Line]:
     names = {name: f"{prefix}{name}" for name in part.constants}
     if prefix.endswith("r_"):
         names["t"] = "done"
-    return [str(Line(line.target, renamed(line.value, names))) for line in part.body]
+    return [Line(line.target, renamed(line.value, names)) for line in part.body]
+
+
+def _body(part: Hoisted, prefix: str) -> list[str]:
+    return [str(line) for line in _lines(part, prefix)]
+
+
+def _line(target: str, value: str) -> Line:
+    return Line(target, ast.parse(value, mode="eval").body)
 
 
 def _in(depth: int, lines: list[str]) -> list[str]:
     return ["    " * depth + line for line in lines]
 
 
-def _head(scheme: Scheme, arguments: str) -> list[str]:
+def _head(scheme: Scheme, arguments: str, start: Sequence[str] = ()) -> list[str]:
     """The signature, the constants, the clock, and the start of the loop over examples up to the row's place."""
     out = [f"def loop({arguments}):"]
     at = 0
@@ -119,6 +177,7 @@ def _head(scheme: Scheme, arguments: str) -> list[str]:
         *out,
         "    t = clock[0]",
         "    total = clock[1]",
+        *_in(1, list(start)),
         "    for n in range(first, stop):",
         "        i = order[n]",
     ]
@@ -138,12 +197,17 @@ def _row(dense: bool) -> list[str]:
             "        m += 1",
         ]
     return [
-        f"fetch(start_at, order[min(n + {2 * AHEAD}, stop - 1)])",
-        f"far = start_at[order[min(n + {AHEAD}, stop - 1)]]",
-        "for e in range(16):",
-        "    fetch(values_at, far + e * 8)",
-        "for e in range(8):",
-        "    fetch(columns_at, far + e * 16)",
+        f"far = order[min(n + {AHEAD}, stop - 1)]",
+        f"if far != i + {AHEAD}:",
+        f"    fetch(start_at, order[min(n + {2 * AHEAD}, stop - 1)])",
+        "    fetch(y_at, far)",
+        "    fetch(weight_at, far)",
+        "    begin = start_at[far]",
+        f"    end = min(start_at[far + 1], begin + {FARTHEST})",
+        "    for e in range(begin, end + 7, 8):",
+        "        fetch(values_at, e)",
+        "    for e in range(begin, end + 15, 16):",
+        "        fetch(columns_at, e)",
         "lo = start_at[i]",
         "m = start_at[i + 1] - lo",
     ]
@@ -167,34 +231,59 @@ def source(scheme: Scheme, *, dense: bool) -> str:
     True
     """
     reading, update = scheme.parts
-    letters, size = scheme.letters, len(scheme.letters)
-    moved = [letter for letter in letters if letter in scheme.straight.returns]
-    used = [letter for letter in letters if letter in scheme.straight.arrays]
-    columns = "column_at" if dense else "columns_at"
+    letters = scheme.letters
+    columns, values, lo = ("column_at", "value_at", "") if dense else ("columns_at", "values_at", "lo + ")
     since = ["k = t - last"] if "last" in letters else []
-    out = _head(scheme, ", ".join(name for name, _ in _arguments("", "")))
+    line = [f"line = ({columns}[{lo}e] + 1) * {scheme.width}"]
+    load = [f"{letter} = table[line + {k}]" for k, letter in enumerate(letters)]
+    own = ["w = w_at[e]"] if scheme.weighed else []
+    store = [f"table[line + {k}] = {'t' if letter == 'last' else letter}" for k, letter in enumerate(letters)]
+
+    def four(step: str, scalars: Sequence[str], lag: int = 0) -> list[str]:
+        numbers = ", ".join(scalars)
+        call = f"    {step}(table, {columns}, {values}, w_at, {lo}e, e, ({numbers},))"
+        if not lag:
+            return [f"for e in range(0, full, {LANES}):", call, "for e in range(full, m):"]
+        return [
+            f"for e in range(0, min({lag}, full), {LANES}):",
+            call,
+            f"for e in range({lag}, full, {LANES}):",
+            call,
+            f"    if reached <= most and columns_at[then + reached + {LANES - 1}] <= columns_at[lo + e + {LANES - 1}]:",
+            f"        for k in range(then + reached, then + reached + {LANES}):",
+            f"            begun = begun + table[(columns_at[k] + 1) * {scheme.width}] * values_at[k]",
+            f"        reached += {LANES}",
+            "for e in range(full, m):",
+        ]
+
+    lag = 0 if dense or reading else LAG
+    out = _head(
+        scheme, ", ".join(name for name, _ in _arguments("", "")), ["begun = 0.0", "reached = 0"] if lag else []
+    )
     out += [
         *_in(2, _row(dense)),
-        f"        full = (m + {LANES - 1}) // {LANES} * {LANES}",
+        f"        full = m // {LANES} * {LANES}",
         "        done = t",
         "        t = t + 1.0",
-        "        p = 0.0",
-        "        for e in range(m):",
-        f"            line = ({columns}[lo + e] + 1) * {size}",
-        *(f"            {letter}_at[e] = table[line + {k}]" for k, letter in enumerate(letters)),
-        *([] if dense else ["            value_at[e] = values_at[lo + e]"]),
-        *([] if reading else ["            p = p + w_at[e] * value_at[e]"]),
-        "        for e in range(m, full):",
-        "            value_at[e] = 0.0",
+        f"        p = {'begun' if lag else '0.0'}",
     ]
     if reading:
         out += [
-            "        for e in range(full):",
-            *(f"            {letter} = {letter}_at[e]" for letter in letters),
-            *_in(3, [*since, *_body(reading, "feature_r_")]),
-            "            w_at[e] = w",
+            *_in(2, four("read", scheme.scalars("r"))),
+            *_in(3, [*line, *load, *since, *_body(reading, "feature_r_"), "w_at[e] = w"]),
             "        for e in range(m):",
-            "            p = p + w_at[e] * value_at[e]",
+            f"            p = p + w_at[e] * {values}[{lo}e]",
+        ]
+    else:
+        out += [f"        for e in range({'reached' if lag else '0'}, m):", *_in(3, line)]
+        out += [f"            p = p + table[line] * {values}[{lo}e]"]
+    if lag:
+        out += [
+            "        begun = 0.0",
+            "        reached = 0",
+            "        following = order[min(n + 1, stop - 1)]",
+            "        then = start_at[following]",
+            f"        most = start_at[following + 1] - then - {LANES} if n + 1 < stop else -1",
         ]
     intercept = [f"{letter} = table[{k}]" for k, letter in enumerate(letters)]
     intercept += [*since, *_body(reading, "intercept_r_")] if reading else []
@@ -204,7 +293,7 @@ def source(scheme: Scheme, *, dense: bool) -> str:
         "        y = y_at[i]",
         *_in(2, _dispatch("_slope", "slope")),
         "        slope = slope * weight_at[i]",
-        "        if not abs(slope) < infinity:",
+        "        if not abs(p) + abs(slope) < infinity:",
         "            clock[0] = done",
         "            clock[1] = total",
         "            return i + 1",
@@ -212,20 +301,10 @@ def source(scheme: Scheme, *, dense: bool) -> str:
         *_in(3, _dispatch("", "value")),
         "            total = total + value * weight_at[i]",
         "        if slope != 0.0:",
-        "            for e in range(full):",
-        "                g = slope * value_at[e]",
-        *(f"                {letter} = {letter}_at[e]" for letter in used),
-        *_in(4, _body(update, "feature_u_")),
-        *(f"                {letter}_at[e] = {letter}" for letter in moved),
-        "            for e in range(m):",
-        f"                line = ({columns}[lo + e] + 1) * {size}",
-        *(
-            f"                table[line + {k}] = {'t' if letter == 'last' else f'{letter}_at[e]'}"
-            for k, letter in enumerate(letters)
-        ),
+        *_in(3, four("step", scheme.scalars("u"), lag)),
+        *_in(4, [*line, *load, *own, f"g = slope * {values}[{lo}e]", *_body(update, "feature_u_"), *store]),
         "            if intercept != 0:",
-        *_in(4, [*intercept, "g = slope", *_body(update, "intercept_u_")]),
-        *(f"                table[{k}] = {'t' if letter == 'last' else letter}" for k, letter in enumerate(letters)),
+        *_in(4, ["line = 0", *intercept, "g = slope", *_body(update, "intercept_u_"), *store]),
     ]
     return "\n".join([*out, "    clock[0] = t", "    clock[1] = total", "    return 0"]) + "\n"
 
@@ -320,11 +399,11 @@ def _arguments(index: str, value: str) -> list[tuple[str, str]]:
         ("column_at", "int64*"),
         ("value_at", "float64*"),
         ("score_at", "float64*"),
-        *((f"{letter}_at", "float64*") for letter in LETTERS),
+        ("w_at", "float64*"),
     ]
 
 
-def _inputs() -> dict[str, Any]:
+def _inputs(scheme: Scheme) -> dict[str, Any]:
     from math import exp, log  # noqa: PLC0415
 
     from numba import njit  # noqa: PLC0415
@@ -333,6 +412,7 @@ def _inputs() -> dict[str, Any]:
     from nukarumi.optim.engine.intrinsics import NAMESPACE  # noqa: PLC0415
 
     made: dict[str, Any] = {**NAMESPACE, "fetch": fetch, "exp": exp, "log": log, "infinity": float("inf")}
+    made |= {"read": scheme.lanes("r"), "step": scheme.lanes("u")}
     for name, loss in losses.LOSSES.items():
         made[name] = njit(error_model="numpy")(loss.value)
         made[f"{name}_slope"] = njit(error_model="numpy")(loss.slope)
@@ -340,7 +420,10 @@ def _inputs() -> dict[str, Any]:
 
 
 _HERE = Path(__file__).parent
-_MADE_OF = (_HERE / "losses.py", _HERE / "intrinsics.py", _HERE.parent / "optim" / "engine" / "intrinsics.py")
+_MADE_OF = (
+    *(_HERE / name for name in ("kernels.py", "lanes.py", "losses.py", "intrinsics.py")),
+    _HERE.parent / "optim" / "engine" / "intrinsics.py",
+)
 
 
 @cache
@@ -348,4 +431,5 @@ def loop(scheme: Scheme, *, several: bool, dense: bool, index: str, value: str) 
     """The compiled loop for one kind of matrix; it returns 0, or 1 + the row whose score is no longer finite."""
     text = (softmax if several else source)(scheme, dense=dense)
     name = f"linear-{'softmax-' if several else ''}{scheme.name}-{'dense' if dense else index}-{value}"
-    return machine.native(name, text, tuple(kind for _, kind in _arguments(index, value)), _inputs, _MADE_OF)
+    arguments = tuple(kind for _, kind in _arguments(index, value))
+    return machine.native(name, text, arguments, lambda: _inputs(scheme), _MADE_OF)

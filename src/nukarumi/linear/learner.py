@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nukarumi._errors import BadInput
-from nukarumi.linear.kernels import DUAL, LANES, LETTERS, MIRROR, MIRROR_AVERAGED, MIRROR_PENALISED, Scheme, loop
+from nukarumi.linear.kernels import DUAL, DUAL_AVERAGED, MIRROR, MIRROR_AVERAGED, MIRROR_PENALISED, Scheme, loop
 from nukarumi.linear.losses import LOSSES
 
 __all__ = ["SCHEMES", "Examples", "Learner"]
 
 Floats = NDArray[np.float64]
-SCHEMES = {scheme.name: scheme for scheme in (MIRROR, MIRROR_AVERAGED, MIRROR_PENALISED, DUAL)}
+SCHEMES = {scheme.name: scheme for scheme in (MIRROR, MIRROR_AVERAGED, MIRROR_PENALISED, DUAL, DUAL_AVERAGED)}
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,14 @@ class Learner:
         return self.loss == "softmax"
 
     def _fresh(self, features: int) -> Floats:
-        """Tables of lines that nothing has touched: (outputs, lines, letters), or for softmax (1, lines, letters,
+        """Tables of lines that nothing has touched: (outputs, lines, width), or for softmax (1, lines, letters,
         outputs)."""
-        letters = SCHEMES[self.scheme].letters
+        scheme = SCHEMES[self.scheme]
+        letters = scheme.letters
         shape = (
             (1, features + 1, len(letters), self.outputs)
             if self.several
-            else (self.outputs, features + 1, len(letters))
+            else (self.outputs, features + 1, scheme.width)
         )
         tables = np.zeros(shape)
         if self.h0:
@@ -197,19 +198,19 @@ class Learner:
             value=str(examples.values.dtype),
         )
         self._weights = None
-        widest = examples.widest() + LANES
+        widest = examples.widest() + 1
         constants = np.array(scheme.constants(self.settings))
         number = -1 if self.several else list(LOSSES).index(self.loss)
 
         def one(output: int) -> tuple[float, int]:
             clock = np.array([float(self.t), 0.0])
-            columns, buffers = np.zeros(widest, np.int64), np.zeros((1 + len(LETTERS), widest))
+            columns, values, weights = np.zeros(widest, np.int64), np.zeros(widest), np.zeros(widest)
             scores = np.zeros(self.outputs)
             failed = run(
                 0, len(order), _at(order), _at(examples.indptr), _at(examples.indices), _at(examples.values),
                 examples.shape[1], _at(targets[output]), _at(weight), number, self.at, self.outputs, loss,
-                self.intercept, _at(self.tables[output]), _at(constants), _at(clock), _at(columns), _at(buffers[0]),
-                _at(scores), *map(_at, buffers[1:]),
+                self.intercept, _at(self.tables[output]), _at(constants), _at(clock), _at(columns), _at(values),
+                _at(scores), _at(weights),
             )  # fmt: skip
             return float(clock[1]), failed
 

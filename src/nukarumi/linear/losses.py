@@ -40,7 +40,8 @@ def log_loss(p: float, y: float, at: float) -> float:
 def log_loss_slope(p: float, y: float, at: float) -> float:
     # Only ever exp of a number <= 0, which cannot overflow; 1 / (1 + exp(z)) in two forms.
     tail = exp(-abs(p))
-    return -y * tail / (1.0 + tail) if y * p > 0.0 else -y / (1.0 + tail)
+    top = -y * tail if y * p > 0.0 else -y  # a choice of two numbers, which the processor need not guess
+    return top / (1.0 + tail)
 
 
 def modified_huber(p: float, y: float, at: float) -> float:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import queue
+import sys
 import threading
 import zlib
 from collections.abc import Callable, Generator, Iterator
@@ -25,7 +27,17 @@ from nukarumi.linear import machine
 from nukarumi.linear.words import EXPECTED, LEAST_POWER, MOST_POWER
 from nukarumi.problems.tables import LABELS
 
-__all__ = ["BLOCK", "Batch", "Format", "ahead", "batches", "format_of", "load_svmlight"]
+__all__ = [
+    "BLOCK",
+    "Batch",
+    "Format",
+    "ahead",
+    "batches",
+    "format_of",
+    "is_standard_input",
+    "load_svmlight",
+    "name_of",
+]
 
 Format = Literal["svmlight", "vw", "parquet"]
 BLOCK = 1 << 23
@@ -57,7 +69,7 @@ class Batch:
     line
         The line, or row, of the file that the batch begins at, counted from 1.
     share
-        How much of the file has been read, 0 to 1.
+        How much of the file has been read, 0 to 1; 0 if nobody knows how long it is.
     """
 
     X: Any
@@ -80,14 +92,32 @@ def format_of(path: Path) -> Format:
     >>> format_of(Path("train.svm.gz")), format_of(Path("clicks.vw"))
     ('svmlight', 'vw')
     """
+    if is_standard_input(path):
+        raise BadInput("the format of standard input must be told", "none", "pass --format svmlight or --format vw")
     ending = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if ending not in SUFFIXES:
         raise BadInput(
             f"the name of a file must tell its format: {', '.join(SUFFIXES)}, each perhaps with .gz",
             repr(path.name),
-            "rename it, or name the format",
+            "rename it, or name the format with --format",
         )
     return SUFFIXES[ending]
+
+
+def is_standard_input(path: Path) -> bool:
+    """Whether this stands for standard input, as in ``zcat file.gz | nukarumi fit -``."""
+    return str(path) == "-"
+
+
+def name_of(path: Path) -> str:
+    """What errors call a file.
+
+    Examples
+    --------
+    >>> name_of(Path("train.svm")), name_of(Path("-"))
+    ('train.svm', 'standard input')
+    """
+    return "standard input" if is_standard_input(path) else str(path)
 
 
 def batches(
@@ -98,7 +128,7 @@ def batches(
     Parameters
     ----------
     path
-        The file; text may be gzipped.
+        The file; text may be gzipped. "-" is standard input, for text.
     format
         "svmlight", "vw" or "parquet"; by its name if not told.
     bits
@@ -117,6 +147,8 @@ def batches(
     """
     kind = format or format_of(path)
     if kind == "parquet":
+        if is_standard_input(path):
+            raise BadInput("Parquet must be a file, which is read from its end", "standard input", "save it first")
         return _parquet(path, label)
     return _text(path, kind, bits, block)
 
@@ -203,8 +235,9 @@ def _parser(kind: Format) -> Callable[..., int]:
 def _text(path: Path, kind: Format, bits: int, block: int) -> Iterator[Batch]:
     if kind == "vw" and not 1 <= bits <= 30:
         raise BadInput("bits must be a whole number from 1 to 30", bits, "pass bits=18")
-    size = max(1, path.stat().st_size)
-    raw = path.open("rb")
+    raw = sys.stdin.buffer if is_standard_input(path) else path.open("rb")
+    size = max(1, os.fstat(raw.fileno()).st_size) if raw.seekable() else math.inf
+    path = Path(name_of(path))
     with raw, gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw as file:
         line, rest = 1, b""
         while True:
@@ -217,7 +250,9 @@ def _text(path: Path, kind: Format, bits: int, block: int) -> Iterator[Batch]:
             end = text.rfind(b"\n") + 1
             batch, lines = None, 0
             if end:
-                batch, lines = _parse(path, kind, bits, text, end, line, min(1.0, raw.tell() / size))
+                batch, lines = _parse(
+                    path, kind, bits, text, end, line, min(1.0, raw.tell() / size) if raw.seekable() else 0.0
+                )
             rest, line = text[end:], line + lines
             if ended and rest:
                 raise BadInput(

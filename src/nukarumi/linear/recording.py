@@ -1,4 +1,4 @@
-"""A trail of a linear model: one row for an epoch, or for a call of ``partial_fit``."""
+"""A trail of a linear model: one row for an epoch, for a call of ``partial_fit``, or for a block of a file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nukarumi.trail import SMALL, Trail, read_array
 if TYPE_CHECKING:
     from nukarumi.linear.base import LinearModel
 
-__all__ = ["new_trail", "recorded"]
+__all__ = ["new_trail", "recorded", "widened"]
 
 
 def new_trail(model: LinearModel) -> Trail:
@@ -26,6 +26,34 @@ def new_trail(model: LinearModel) -> Trail:
     return Trail(
         states=("h",), small=SMALL, meta={"optimizer": "Adagrad", "model": type(model).__name__, "loss": model.loss}
     )
+
+
+def widened(trail: Trail, name: str, shape: tuple[int, ...]) -> Trail:
+    """The same trail for an array that has got more columns; what is kept whole holds NaN where nothing was yet.
+
+    Examples
+    --------
+    >>> trail = Trail({"coef": (1, 1)})
+    >>> trail.append(1, 0.5, {"coef": {"value/w": [[2.0]], "weight_norm": 2.0}})
+    >>> wide = widened(trail, "coef", (1, 2))
+    >>> wide.column("coef", "value/w").tolist(), wide.column("coef", "weight_norm").tolist()
+    ([[[2.0, nan]]], [2.0])
+    >>> widened(wide, "coef", (1, 99)).columns("coef") == Trail({"coef": (1, 99)}).columns("coef")
+    True
+    """
+    arrays = {**trail.arrays, name: shape}
+    names = ("states", "measures", "capacity", "every", "small", "meta")
+    wide = Trail(arrays, **{key: getattr(trail, key) for key in names})
+    columns: dict[str, dict[str, Any]] = {array: {} for array in arrays}
+    for array, of in columns.items():
+        for key in wide.columns(array):
+            of[key] = old = trail.column(array, key)
+            room = wide.column(array, key).shape[1:]
+            if old.shape[1:] != room:
+                of[key] = np.full((len(trail), *room), np.nan)
+                of[key][(slice(None), *map(slice, old.shape[1:]))] = old
+    wide.restore(trail.steps, trail.loss, columns)
+    return wide
 
 
 @contextmanager
@@ -49,6 +77,8 @@ def recorded(model: LinearModel, X: Any, targets: Floats, weight: Floats) -> Ite
         h = learner.letter("h")[:, span]
         effective = rate(h, *(learner.settings[setting] for setting in names))
         shape = after[name].shape
+        if trail.arrays.get(name, shape) != shape:
+            trail = model.trail_ = widened(trail, name, shape)
         trail.add_array(name, shape)
         readings[name] = read_array(
             before[name], after[name], grads[name], {"h": h}, effective, values=after[name].size <= trail.small

@@ -10,12 +10,14 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from nukarumi.linear.base import LinearModel
+from nukarumi.linear.described import described
 from nukarumi.linear.learner import Floats
 from nukarumi.linear.losses import NUMBERS
 
 __all__ = ["AdagradRegressor"]
 
 
+@described
 class AdagradRegressor(RegressorMixin, LinearModel):  # type: ignore[misc]  # scikit-learn has no types
     """A linear regressor trained by Adagrad, one example after the other.
 
@@ -38,12 +40,6 @@ class AdagradRegressor(RegressorMixin, LinearModel):  # type: ignore[misc]  # sc
         The bend of "huber" and the width of "epsilon_insensitive", in units of y, >= 0.
     quantile : float
         Which quantile "quantile" seeks, between 0 and 1.
-    penalty, alpha, l1_ratio, update, lr, eps, initial_accumulator, fit_intercept
-        As in `AdagradClassifier`.
-    max_iter, tol, shuffle, random_state, average, early_stopping, validation_fraction, n_iter_no_change
-        As in `AdagradClassifier`; ``early_stopping`` judges by R².
-    warm_start, verbose, record
-        As in `AdagradClassifier`.
 
     Attributes
     ----------
@@ -142,8 +138,9 @@ class AdagradRegressor(RegressorMixin, LinearModel):  # type: ignore[misc]  # sc
         self
         """
         self._check_settings()
-        X, y = self._checked(X, y, reset=True)
-        return self._learn(X, y, self._weight(sample_weight, X), False)
+        with self._all_or_nothing(X):
+            X, y = self._checked(X, y, reset=True, finite=not self._visits_all(sample_weight))
+            return self._learn(X, y, self._weight(sample_weight, X), False)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn from these rows once, in the order given, and keep what was learnt before.

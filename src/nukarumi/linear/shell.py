@@ -13,20 +13,39 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nukarumi.linear.base import LinearModel
-    from nukarumi.linear.reading import Batch
+    from nukarumi.linear.reading import Batch, Format
     from nukarumi.linear.streaming import Standing
 
 __all__ = ["add_commands"]
 
 CLASSIFY = ("logistic", "log_loss", "hinge", "squared_hinge", "modified_huber")
 REGRESS = ("squared_error", "huber", "epsilon_insensitive", "quantile")
+SETTINGS = (
+    "loss",
+    "lr",
+    "penalty",
+    "alpha",
+    "l1_ratio",
+    "update",
+    "average",
+    "no_intercept",
+    "multinomial",
+    "epsilon",
+    "quantile",
+)
+"""The options that a saved model brings with it."""
 EXAMPLES = """\
 examples:
   nukarumi fit train.svm --test test.svm --loss logistic --model out.safetensors
   nukarumi fit clicks.vw.gz --loss logistic --bits 22 --passes 2 --model out.safetensors
   nukarumi fit train.svm --penalty l1 --alpha 1e-5 --update rda --model sparse.safetensors
   nukarumi fit more.svm --start out.safetensors --model out.safetensors     go on with a model
+  zcat *.vw.gz | nukarumi fit - --format vw --model out.safetensors          read standard input
   nukarumi predict out.safetensors test.svm > predictions.txt
+
+from Vowpal Wabbit: vw -d FILE -f MODEL --loss_function X -l X -b N --noconstant --adaptive
+is nukarumi fit FILE --model MODEL --loss X --lr X --bits N --no-intercept
+and vw -t -i MODEL -d FILE -p OUT is nukarumi predict MODEL FILE > OUT
 """
 
 
@@ -41,14 +60,19 @@ def add_commands(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = fit.add_argument
-    add("train", type=Path, metavar="FILE", help="examples to learn from")
+    add("train", type=Path, metavar="FILE", help="examples to learn from; - is standard input")
     add("--test", type=Path, metavar="FILE", help="examples to judge by")
     add("--model", type=Path, metavar="FILE", help="where to save the model, as safetensors (default: nowhere)")
     add("--start", type=Path, metavar="FILE", help="a saved model to go on with, with its settings")
     add("--loss", choices=[*CLASSIFY, *REGRESS], default="logistic", help="what is made small (default: logistic)")
     add("--lr", type=float, default=0.1, metavar="X", help="learning rate (default: 0.1)")
     add("--passes", type=int, default=1, metavar="N", help="how often to read the file (default: 1)")
-    add("--penalty", choices=["none", "l1", "l2", "elasticnet"], default="none", help="(default: none)")
+    add(
+        "--penalty",
+        choices=["none", "l1", "l2", "elasticnet"],
+        default="none",
+        help="keeps weights small (default: none)",
+    )
     add("--alpha", type=float, default=1e-5, metavar="X", help="strength of the penalty (default: 1e-5)")
     add("--l1-ratio", type=float, default=0.15, metavar="X", help="share of l1 in elasticnet (default: 0.15)")
     add("--update", choices=["mirror", "rda"], default="mirror", help="how a penalty is met (default: mirror)")
@@ -58,10 +82,11 @@ def add_commands(commands: Any) -> None:
     add("--epsilon", type=float, default=0.1, metavar="X", help="of huber and epsilon_insensitive (default: 0.1)")
     add("--quantile", type=float, default=0.5, metavar="X", help="of the loss quantile (default: 0.5)")
     add("--classes", metavar="A,B,...", help="all labels (default: those in the first 8 MiB)")
+    add("--trail", type=Path, metavar="FILE", help="where to save the learning curve, a row a block (default: nowhere)")
     add("--json", action="store_true", help="print the result as JSON (default: as sentences)")
     add("--quiet", action="store_true", help="show no progress and no notes (default: on standard error)")
     _add_format(fit)
-    fit.set_defaults(run=_fit)
+    fit.set_defaults(run=_fit, usual=fit.get_default)
 
     predict = commands.add_parser(
         "predict",
@@ -69,7 +94,9 @@ def add_commands(commands: Any) -> None:
         description="Print one line for each example: its label, or what --show asks for.",
     )
     predict.add_argument("model", type=Path, metavar="MODEL", help="a file that nukarumi fit has saved")
-    predict.add_argument("file", type=Path, metavar="FILE", help="examples; their labels are not looked at")
+    predict.add_argument(
+        "file", type=Path, metavar="FILE", help="examples, - is standard input; their labels are not looked at"
+    )
     predict.add_argument(
         "--show",
         choices=["label", "score", "probability"],
@@ -96,21 +123,31 @@ def _reading(chosen: argparse.Namespace, bits: int = 18) -> dict[str, Any]:
 
 
 def _fit(chosen: argparse.Namespace) -> int:
+    from nukarumi._errors import BadInput  # noqa: PLC0415
     from nukarumi._files import checked_input, checked_output  # noqa: PLC0415
-    from nukarumi.linear.reading import format_of  # noqa: PLC0415
+    from nukarumi.linear.reading import batches, format_of, is_standard_input, name_of  # noqa: PLC0415
     from nukarumi.linear.storage import load_with_about, save  # noqa: PLC0415
     from nukarumi.linear.streaming import fit_file  # noqa: PLC0415
 
     for path, what in ((chosen.train, "FILE"), (chosen.test, "--test"), (chosen.start, "--start")):
-        if path is not None:
+        if path is not None and not (what == "FILE" and is_standard_input(path)):
             with checked_input(path, what).open("rb"):  # before an hour of training, not after it
-                path is chosen.start or chosen.format or format_of(path)
-    if chosen.model is not None:
-        checked_output(chosen.model, "--model", "model.safetensors")
-    elif not chosen.quiet:
-        _note("the model will not be kept; add --model FILE to keep it")
+                pass
+    kinds = [chosen.format or format_of(path) for path in (chosen.train, chosen.test) if path is not None]
+    for path, what, name in ((chosen.model, "--model", "model.safetensors"), (chosen.trail, "--trail", "trail.st")):
+        if path is not None:
+            checked_output(path, what, name)
     model, about = (_new(chosen), {"bits": 18}) if chosen.start is None else load_with_about(chosen.start)
     reading = _reading(chosen, about["bits"])
+    if chosen.test is not None and next(batches(chosen.test, **reading), None) is None:
+        raise BadInput(f"{chosen.test} must hold examples", "none", "add some")
+    model.set_params(record=chosen.trail is not None)
+    model._check_settings()
+    if not chosen.quiet:
+        if chosen.model is None:
+            _note("the model will not be kept; add --model FILE to keep it")
+        for note in _idle(chosen, kinds):
+            _note(note)
     begun, before = time.perf_counter(), model.t_ if chosen.start else 0
     with _watch(chosen) as tell:
         last: list[Standing] = []
@@ -121,7 +158,7 @@ def _fit(chosen: argparse.Namespace) -> int:
 
         fit_file(model, chosen.train, passes=chosen.passes, classes=_classes(chosen), progress=progress, **reading)
     found: dict[str, Any] = {
-        "train": str(chosen.train),
+        "train": name_of(chosen.train),
         "examples": model.t_ - before,
         "seconds": round(time.perf_counter() - begun, 3),
         "loss": last[0].loss,
@@ -130,11 +167,32 @@ def _fit(chosen: argparse.Namespace) -> int:
     }
     if chosen.test is not None:
         found["test"] = {"file": str(chosen.test), **_judged(model, chosen.test, reading)}
+    if chosen.trail is not None:
+        model.trail_.save(chosen.trail)
+        model.set_params(record=False)
+        found["trail"] = str(chosen.trail)
     if chosen.model is not None:
         save(model, chosen.model, {"bits": reading["bits"]})
         found["model"] = str(chosen.model)
     _say(json.dumps(found, indent=1) if chosen.json else _sentences(found))
     return 0
+
+
+def _idle(chosen: argparse.Namespace, kinds: list[Format]) -> Iterator[str]:
+    """A sentence for what was asked for and has no effect."""
+    asked = [name for name in (*SETTINGS, "bits", "label") if getattr(chosen, name) != chosen.usual(name)]
+
+    def idle(*names: str) -> str:
+        return " ".join(f"--{name.replace('_', '-')}" for name in names if name in asked)
+
+    if chosen.start is not None and idle(*SETTINGS):
+        yield f"a model that goes on keeps its settings, so this has no effect: {idle(*SETTINGS)}"
+    if chosen.start is None and chosen.penalty == "none" and idle("alpha", "l1_ratio"):
+        yield f"without --penalty this has no effect: {idle('alpha', 'l1_ratio')}"
+    if "vw" not in kinds and idle("bits"):
+        yield "without Vowpal Wabbit's text this has no effect: --bits"
+    if "parquet" not in kinds and idle("label"):
+        yield "without Parquet this has no effect: --label"
 
 
 def _new(chosen: argparse.Namespace) -> LinearModel:
@@ -196,6 +254,8 @@ def _sentences(found: dict[str, Any]) -> str:
         lines.append(f"{test['file']}: {test['examples']:,} examples, {told}")
     if "model" in found:
         lines.append(f"saved in {found['model']}")
+    if "trail" in found:
+        lines.append(f"the learning curve is in {found['trail']}")
     return "\n".join(lines)
 
 
@@ -235,10 +295,12 @@ def _predict(chosen: argparse.Namespace) -> int:
     from nukarumi._errors import BadInput  # noqa: PLC0415
     from nukarumi._files import checked_input  # noqa: PLC0415
     from nukarumi.linear.classifier import plain  # noqa: PLC0415
+    from nukarumi.linear.reading import is_standard_input, name_of  # noqa: PLC0415
     from nukarumi.linear.storage import load_with_about  # noqa: PLC0415
     from nukarumi.linear.streaming import predict_file  # noqa: PLC0415
 
-    checked_input(chosen.file, "FILE")
+    if not is_standard_input(chosen.file):
+        checked_input(chosen.file, "FILE")
     model, about = load_with_about(checked_input(chosen.model, "MODEL"))
     method = {"label": "predict", "score": "decision_function", "probability": "predict_proba"}[chosen.show]
     if method != "predict" and not hasattr(model, "classes_"):
@@ -258,7 +320,7 @@ def _predict(chosen: argparse.Namespace) -> int:
         else:
             sys.stdout.writelines(" ".join(map(str, row)) + "\n" for row in predictions.tolist())
     if widths[0] > model.n_features_in_:
-        told = f"{chosen.file} has {widths[0]:,} columns, the model {model.n_features_in_:,}"
+        told = f"{name_of(chosen.file)} has {widths[0]:,} columns, the model {model.n_features_in_:,}"
         _note(f"{told}: those beyond the model's weigh nothing")
     return 0
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nukarumi._errors import BadInput
 from nukarumi.linear.base import LinearModel
 from nukarumi.linear.classifier import AdagradClassifier, plain
-from nukarumi.linear.reading import BLOCK, Batch, Format, ahead, batches
+from nukarumi.linear.reading import BLOCK, Batch, Format, ahead, batches, is_standard_input, name_of
 
 __all__ = ["Standing", "fit_file", "predict_file"]
 
@@ -30,7 +30,7 @@ class Standing:
     epoch
         Which pass, from 1.
     share
-        How much of the file, 0 to 1.
+        How much of the file, 0 to 1; of standard input 0 until it ends.
     examples
         Examples learnt from in all.
     loss
@@ -57,12 +57,15 @@ def fit_file(
 ) -> LinearModel:
     """Learn from a file in the order of its rows, a block at a time; a fitted model goes on.
 
+    ``loss_curve_`` gets the mean loss of each pass. With ``record=True`` the trail gets a row a block; as columns
+    appear, its readings of ``coef`` are of those known so far.
+
     Parameters
     ----------
     model
         The estimator.
     path
-        An svmlight, Vowpal Wabbit or Parquet file; the first two may be gzipped.
+        An svmlight, Vowpal Wabbit or Parquet file; the first two may be gzipped. "-" is standard input.
     passes
         How often to read it.
     classes
@@ -97,22 +100,28 @@ def fit_file(
     path = Path(path)
     if passes < 1:
         raise BadInput("passes must be a whole number >= 1", passes, "pass passes=1")
-    if model.record:
-        raise BadInput("fit_file keeps no trail, because columns may still grow", "record=True", "set record=False")
+    if passes > 1 and is_standard_input(path):
+        raise BadInput("standard input can be read once", f"passes={passes}", "save it to a file")
+    model._check_settings()
     learning = copy.deepcopy(model)
     met, weight = 0.0, 0.0
+    curve: list[float] = []
     for epoch in range(1, passes + 1):
-        found = False
+        found, met_before, weight_before, share = False, met, weight, 0.0
         with closing(ahead(batches(path, format, bits=bits, label=label, block=block))) as reading:
             for batch in reading:
-                found = True
+                found, share = True, batch.share
                 X, y, weights = _checked(learning, path, batch, classes)
                 learning._learn_part(X, y, weights, watch=True)
                 met, weight = met + learning._met * weights.sum(), weight + weights.sum()
                 if progress is not None:
                     progress(Standing(epoch, batch.share, learning.t_, met / weight if weight else float("nan")))
         if not found:
-            raise BadInput(f"{path} must hold examples", "none", "add some")
+            raise BadInput(f"{name_of(path)} must hold examples", "none", "add some")
+        if progress is not None and share < 1.0:  # how long the file is was not known
+            progress(Standing(epoch, 1.0, learning.t_, met / weight if weight else float("nan")))
+        curve.append((met - met_before) / (weight - weight_before) if weight > weight_before else float("nan"))
+    learning.n_iter_, learning.loss_curve_ = passes, [*model.__dict__.get("loss_curve_", []), *curve]
     model.__dict__.update(learning.__dict__)
     return model
 
@@ -134,14 +143,14 @@ def _checked(model: LinearModel, path: Path, batch: Batch, classes: Any) -> tupl
             return model._checked_part(X, batch.y, classes, batch.weight)
         return model._checked_part(X, batch.y, batch.weight)  # type: ignore[no-any-return]
     except BadInput as error:
-        raise BadInput(f"{path}, from line {batch.line}: {error.rule}", error.received, error.cure) from error
+        raise BadInput(f"{name_of(path)}, from line {batch.line}: {error.rule}", error.received, error.cure) from error
 
 
 def _need_labels(path: Path, batch: Batch) -> None:
     if batch.y.dtype.kind == "f" and np.isnan(batch.y).any():
         row = int(np.flatnonzero(np.isnan(batch.y))[0])
         raise BadInput(
-            f"{path}: every example to learn from must have a label",
+            f"{name_of(path)}: every example to learn from must have a label",
             f"none for example {row + 1} of those from line {batch.line} on",
             "add it or remove that line",
         )
@@ -155,7 +164,7 @@ def need_known_labels(model: LinearModel, path: Path, batch: Batch) -> None:
         if len(unseen):
             known = f"{', '.join(map(plain, model.classes_)):.80}"
             raise BadInput(
-                f"{path}, from line {batch.line}: the labels must be among those of the model, {known}",
+                f"{name_of(path)}, from line {batch.line}: the labels must be among those of the model, {known}",
                 f"{plain(batch.y[unseen[0]])} for example {unseen[0] + 1} there",
                 "remove those examples, or train with all labels",
             )
