@@ -7,10 +7,10 @@ that term alone; the log's own name is the fence, because a term begins by makin
     snapshot-00000002.json       the shard before the first push of term 2: what it had seen, and the file of its rows
     snapshot-00000002.safetensors
 
-A shard that comes up takes the next term, then reads the newest snapshot and every log from it on. One that has been
-taken for dead and goes on all the same finds, before it acknowledges anything, that a later term exists, and stops. So a
-push was either in a log before its successor read it, or was never acknowledged. A record that a kill has cut off half
-way fails its sum; it was not acknowledged, and what stands behind it does not exist.
+A shard that comes up takes the next term, then reads the newest snapshot and every log from it on. One that was taken
+for dead and goes on all the same finds, before it acknowledges anything, that a later term exists, and stops. So a push
+was either in a log before its successor read it, or was never acknowledged. A record that a kill has cut off half way
+fails its sum; it was not acknowledged, and what stands behind it does not exist.
 """
 
 from __future__ import annotations
