@@ -462,12 +462,11 @@ def _downpour(piece: Piece, shared: tuple[LinearModel, Client, int, int], blocks
     """Go through a piece, a mini-batch at a time, and push what the table has not seen of it."""
     model, common, batch, staleness = shared
     X, y, weight = _examples(piece, model, blocks)
-    keep = np.flatnonzero(weight)
-    X, targets, weight = X[keep], model._targets(y[keep]), weight[keep]
+    targets = model._targets(y)
     client = common.named(f"pass {piece.epoch}, piece {piece.number}")
     learner = model._learner
     met = 0.0
-    starts = iter(range(0, len(keep), batch))
+    starts = iter(range(0, len(y), batch))
     asked: deque[tuple[int, slice, Array, Any, Any]] = deque()
 
     def ask() -> None:
@@ -490,7 +489,7 @@ def _downpour(piece: Piece, shared: tuple[LinearModel, Client, int, int], blocks
             met += loss
         ask()
     client.flush()
-    return Learnt(len(keep), met, float(weight.sum()))
+    return Learnt(len(y), met, float(weight.sum()))
 
 
 def compressed(X: csr_matrix) -> tuple[Array, csr_matrix]:
@@ -545,16 +544,12 @@ def _average(piece: Piece, shared: LinearModel, blocks: Sequence[Any]) -> Learnt
     """Learn from a piece as one machine would; the lines of the table that this has touched."""
     model = copy.deepcopy(shared)  # what Ray hands over is read-only
     X, y, weight = _examples(piece, model, blocks)
+    met = 0.0
     if len(y):
         model._learn_part(X, y, weight, watch=True)
+        met = model._met * float(weight.sum())
     lines = np.concatenate([[0], np.unique(X.indices).astype(np.int64) + 1])
-    count = float(weight.sum())
-    return Learnt(
-        int(np.count_nonzero(weight)),
-        model._met * count if len(y) else 0.0,
-        count,
-        (lines, model._learner.tables[:, lines]),
-    )
+    return Learnt(len(y), met, float(weight.sum()), (lines, model._learner.tables[:, lines]))
 
 
 def merged(learner: Learner, parts: Sequence[tuple[Array, Array]]) -> None:

@@ -25,7 +25,7 @@ from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 
 from nukarumi._errors import BadInput
-from nukarumi.cluster.connect import ClusterError
+from nukarumi.cluster.connect import ClusterError, worker_environment
 from nukarumi.cluster.fleet import POLL
 from nukarumi.linear.reading import (
     BLOCK,
@@ -175,14 +175,19 @@ def dataset(
     """
     if isinstance(data, ray.data.Dataset):
         made = data.map_batches(
-            lambda table: _table(Batch(*numbers("the data set", table, label), None, 1, 1.0)), batch_format="pyarrow"
+            lambda table: _table(Batch(*numbers("the data set", table, label), None, 1, 1.0)),
+            batch_format="pyarrow",
+            runtime_env=worker_environment(),
         )
     else:
         paths = files(data)
         source = Examples(paths, format, bits=bits, label=label, block=block)
         if not source._parts:
             raise BadInput(f"{', '.join(map(str, paths)):.200} must hold examples", "none", "add some")
-        made = ray.data.read_datasource(source, override_num_blocks=len(source._parts))
+        # With the environment of all workers, so that one process may read and then learn.
+        made = ray.data.read_datasource(
+            source, override_num_blocks=len(source._parts), runtime_env=worker_environment()
+        )
     made.context.enable_progress_bars = False
     made.context.execution_options.preserve_order = True
     return made
@@ -243,7 +248,7 @@ def _plain(error: BaseException) -> BaseException:
         one = waiting.pop()
         if one is None or one in seen:
             continue
-        if isinstance(one, BadInput):
+        if isinstance(one, BadInput) and not isinstance(one, ray.exceptions.RayError):  # Ray's own has a page of text
             return one
         seen.append(one)
         waiting += [getattr(one, "cause", None), one.__cause__, one.__context__]

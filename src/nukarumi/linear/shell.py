@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +26,22 @@ examples:
   nukarumi fit clicks.vw.gz --loss logistic --bits 22 --passes 2 --model out.safetensors
   nukarumi fit train.svm --penalty l1 --alpha 1e-5 --update rda --model sparse.safetensors
   nukarumi fit more.svm --start out.safetensors --model out.safetensors     go on with a model
+  nukarumi fit 'days/*.svm' --engine ray --address auto --workers 8 --model out.safetensors     on a Ray cluster
   nukarumi predict out.safetensors test.svm > predictions.txt
 """
 
 
-def add_commands(commands: Any) -> None:
-    """Add ``fit`` and ``predict`` to the commands of the command line."""
+def add_commands(commands: Any, on_ray: Callable[..., Any]) -> None:
+    """Add ``fit`` and ``predict`` to the commands of the command line.
+
+    Parameters
+    ----------
+    commands
+        Where they are added.
+    on_ray
+        Fits a model on a Ray cluster: is given the model, what the examples are called, the cluster's address, and
+        by name what `nukarumi.linear.fit_file` takes and what the options of the cluster say.
+    """
     fit = commands.add_parser(
         "fit",
         help="train a linear model by Adagrad from a file of any size",
@@ -41,7 +51,7 @@ def add_commands(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = fit.add_argument
-    add("train", type=Path, metavar="FILE", help="examples to learn from")
+    add("train", type=Path, metavar="FILE", help="examples to learn from; with --engine ray also a folder or pattern")
     add("--test", type=Path, metavar="FILE", help="examples to judge by")
     add("--model", type=Path, metavar="FILE", help="where to save the model, as safetensors (default: nowhere)")
     add("--start", type=Path, metavar="FILE", help="a saved model to go on with, with its settings")
@@ -61,7 +71,8 @@ def add_commands(commands: Any) -> None:
     add("--json", action="store_true", help="print the result as JSON (default: as sentences)")
     add("--quiet", action="store_true", help="show no progress and no notes (default: on standard error)")
     _add_format(fit)
-    fit.set_defaults(run=_fit)
+    _add_cluster(fit)
+    fit.set_defaults(run=_fit, on_ray=on_ray)
 
     predict = commands.add_parser(
         "predict",
@@ -91,18 +102,47 @@ def _add_format(command: Any) -> None:
     )
 
 
+CLUSTER = ("address", "method", "workers", "batch", "staleness", "shards", "rounds", "journal", "sync")
+
+
+def _add_cluster(command: Any) -> None:
+    group = command.add_argument_group("on many machines")
+    add = group.add_argument
+    add("--engine", choices=["local", "ray"], default="local", help="this process, or a Ray cluster (default: local)")
+    add("--address", metavar="HOST:PORT", help="the cluster's head, or auto (default: a Ray of its own, here)")
+    add("--method", choices=["downpour", "average"], help="weights in a shared table, or averaged (default: downpour)")
+    add("--workers", type=int, metavar="N", help="how many learn at once (default: one a CPU)")
+    add("--batch", type=int, metavar="N", help="downpour: examples of a push (default: 32)")
+    add("--staleness", type=int, metavar="N", help="downpour: pushes a worker runs ahead (default: 0)")
+    add("--shards", type=int, metavar="N", help="downpour: parts of the table (default: one a node)")
+    add("--rounds", type=int, metavar="N", help="average: how often in a pass (default: 16)")
+    add(
+        "--journal",
+        metavar="FOLDER",
+        help="downpour: shared folder for what shards have seen (default: a temporary one)",
+    )
+    add("--sync", action="store_true", default=None, help="downpour: pushes on the disk at once (default: when it may)")
+
+
 def _reading(chosen: argparse.Namespace, bits: int = 18) -> dict[str, Any]:
     return {"format": chosen.format, "bits": chosen.bits or bits, "label": chosen.label}
 
 
 def _fit(chosen: argparse.Namespace) -> int:
+    from nukarumi._errors import BadInput  # noqa: PLC0415
     from nukarumi._files import checked_input, checked_output  # noqa: PLC0415
     from nukarumi.linear.reading import format_of  # noqa: PLC0415
     from nukarumi.linear.storage import load_with_about, save  # noqa: PLC0415
     from nukarumi.linear.streaming import fit_file  # noqa: PLC0415
 
+    cluster = {name: getattr(chosen, name) for name in CLUSTER if getattr(chosen, name) is not None}
+    if cluster and chosen.engine == "local":
+        option = f"--{next(iter(cluster))}"
+        raise BadInput(
+            f"{option} must come with --engine ray", "--engine local", f"add --engine ray, or leave {option} out"
+        )
     for path, what in ((chosen.train, "FILE"), (chosen.test, "--test"), (chosen.start, "--start")):
-        if path is not None:
+        if path is not None and (path is not chosen.train or chosen.engine == "local"):
             with checked_input(path, what).open("rb"):  # before an hour of training, not after it
                 path is chosen.start or chosen.format or format_of(path)
     if chosen.model is not None:
@@ -119,7 +159,11 @@ def _fit(chosen: argparse.Namespace) -> int:
             last[:] = [standing]
             tell(standing)
 
-        fit_file(model, chosen.train, passes=chosen.passes, classes=_classes(chosen), progress=progress, **reading)
+        given = {"passes": chosen.passes, "classes": _classes(chosen), "progress": progress, **reading}
+        if chosen.engine == "ray":
+            chosen.on_ray(model, chosen.train, cluster.pop("address", None), **given, **cluster)
+        else:
+            fit_file(model, chosen.train, **given)
     found: dict[str, Any] = {
         "train": str(chosen.train),
         "examples": model.t_ - before,
