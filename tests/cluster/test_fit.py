@@ -205,6 +205,10 @@ def test_every_kind_of_input_is_the_same_to_it(cluster: Any, tmp_path: Path) -> 
     ]  # fmt: skip
     for data in inputs:
         assert state(fit_on_ray(AdagradClassifier(), data, block=400, **settings)) == state(whole), data
+    (tmp_path / "few.svm").write_text("1 0:1 3:2\n-1 1:1\n")
+    here = fit_file(AdagradClassifier(), tmp_path / "few.svm")
+    there = fit_on_ray(AdagradClassifier(), tmp_path / "few.svm", workers=1, batch=1, block=5)  # parts without a line
+    assert state(there) == state(here)
 
 
 def test_labels_may_be_words_and_rows_have_weights(cluster: Any, tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ PULLED = 1 << 20
 
 
 class Piece(NamedTuple):
-    """Some examples of one pass, as stretches of blocks: number of the block, first row, row behind the last."""
+    """Some examples of one pass, as stretches of blocks: number of the block, first row, row behind the last. Pass 0 is
+    the look at every block before the first."""
 
     epoch: int
     number: int
@@ -63,6 +64,8 @@ class Piece(NamedTuple):
     parts: list[tuple[int, int, int]]
 
     def __str__(self) -> str:
+        if not self.epoch:
+            return f"the look at block {self.number}"
         return f"pass {self.epoch}, examples {self.begin + 1:,} to {self.end:,}"
 
 
@@ -279,7 +282,7 @@ class _Training:
         self._blocks = Blocks(references, [0] * len(references))
         labelled = isinstance(self.model, AdagradClassifier)
         seen = dict(self._done(_look, whole, self._put(labelled)))
-        found = [seen[piece.number].result for piece in whole]
+        found = [seen[piece.number].result for piece in whole if seen[piece.number].examples]
         self._blocks = Blocks(references, [seen[piece.number].examples for piece in whole])
         if not self._blocks.total:
             raise BadInput("the data must hold examples", "none", "add some")
@@ -427,6 +430,8 @@ def _look(piece: Piece, labelled: bool, blocks: Sequence[Any]) -> Learnt:
     """How many rows and columns a block has, and which labels."""
     from nukarumi.cluster.source import opened  # noqa: PLC0415
 
+    if not blocks[0].num_rows:
+        return Learnt(0, 0.0, 0.0)
     X, y, weight = opened(blocks[0])
     if y.dtype.kind == "f" and np.isnan(y).any():
         raise BadInput(
