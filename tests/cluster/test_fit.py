@@ -22,7 +22,7 @@ from sklearn.datasets import dump_svmlight_file
 from nukarumi import Adagrad, Rows
 from nukarumi._errors import BadInput
 from nukarumi.cli import main
-from nukarumi.cluster import ClusterError, Ray, SharedTable, connect, fit, fit_on_ray
+from nukarumi.cluster import ClusterError, SharedTable, connect, fit, fit_on_ray, source
 from nukarumi.cluster.connect import import_ray
 from nukarumi.linear import AdagradClassifier, AdagradRegressor, fit_file, load, load_svmlight
 
@@ -80,9 +80,9 @@ def small(tmp_path_factory: Any) -> str:
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: Any) -> tuple[str, tuple[csr_matrix, Any]]:
-    """A file of 4,000 examples, and as many to judge by."""
-    X, y = examples(8000, noise=4.0)
-    return written(tmp_path_factory.mktemp("data") / "large.svm", X[:4000], y[:4000]), (X[4000:], y[4000:])
+    """A file of 6,000 examples, and 4,000 to judge by."""
+    X, y = examples(10_000, noise=4.0)
+    return written(tmp_path_factory.mktemp("data") / "large.svm", X[:6000], y[:6000]), (X[6000:], y[6000:])
 
 
 def state(model: Any) -> tuple[bytes, bytes, bytes]:
@@ -411,9 +411,9 @@ def test_the_command_trains_judges_and_saves(
     words = ["fit", path, "--test", test, "--engine", "ray", "--workers", "2", "--method", method, "--model", model]
     assert main(words) == 0
     said = capsys.readouterr()
-    assert "4,000 examples" in said.out
+    assert "6,000 examples" in said.out
     assert "% wrong" in said.out
-    assert "pass 1: 4,000 examples" in said.err
+    assert "pass 1: 6,000 examples" in said.err
     assert main(["predict", model, test]) == 0
     predicted = np.array(capsys.readouterr().out.split(), float)
     assert (predicted == load(model).predict(X)).all()
@@ -439,7 +439,7 @@ def test_ctrl_c_leaves_the_model_as_it_was(cluster: Any, large: Any, tmp_path: P
         [sys.executable, "-m", "nukarumi", *words], stderr=subprocess.PIPE, text=True
     ) as running:  # fmt: skip
         assert running.stderr is not None
-        while "pass 1: 4,000 examples" not in running.stderr.readline():
+        while "pass 1: 6,000 examples" not in running.stderr.readline():
             assert running.poll() is None
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=60)
@@ -449,24 +449,32 @@ def test_ctrl_c_leaves_the_model_as_it_was(cluster: Any, large: Any, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
 
 
-def test_a_node_removed_during_fit(cluster: Any, large: Any, applied: list[int]) -> None:
+def test_a_node_removed_during_fit(cluster: Any, large: Any, applied: list[int], monkeypatch: Any) -> None:
     """The last test, because it changes the cluster: a worker, a shard and some of the examples go with the node."""
     path, (X, y) = large
     alone = np.mean(fit_file(AdagradClassifier(lr=0.1), path, passes=2).predict(X) != y)
-    gone = cluster.list_all_nodes()[-1]
     heard: list[Any] = []
+    blocks: list[Any] = []
+    read = source.materialized
+    monkeypatch.setattr(source, "materialized", lambda *given: blocks.extend(read(*given)) or blocks)
 
     def remove(standing: Any) -> None:
         heard.append(standing)
         if len(heard) == 3:
-            cluster.remove_node(gone, allow_graceful=False)
+            places = [found["node_ids"] for found in ray.experimental.get_object_locations(blocks).values()]
+            nodes = [node for node in cluster.list_all_nodes() if node is not cluster.head_node]
+            alone_there = [sum(place == [node.node_id] for place in places) for node in nodes]
+            assert max(alone_there), places  # some examples are nowhere else
+            cluster.remove_node(nodes[int(np.argmax(alone_there))], allow_graceful=False)
 
+    size = Path(path).stat().st_size
     model = fit_on_ray(
-        AdagradClassifier(lr=0.1), path, workers=3, passes=2, shards=3, progress=remove, block=20_000, engine=Ray()
-    )
+        AdagradClassifier(lr=0.1), path, workers=3, passes=2, shards=3, progress=remove, block=size // 3 + 1
+    )  # fmt: skip
     assert sum(node["Alive"] for node in ray.nodes()) == 2
-    assert (heard[-1].epoch, heard[-1].share, heard[-1].examples) == (2, 1.0, 8000)
-    assert model.t_ == 8000
-    batches = sum(-(-(min(start + 352, 4000) - start) // 32) for start in range(0, 4000, 352))
+    assert (heard[-1].epoch, heard[-1].share, heard[-1].examples) == (2, 1.0, 12_000)
+    assert model.t_ == 12_000
+    assert len(heard) == 24
+    batches = -(-6000 // 32)
     assert applied == [2 * batches] * 3  # each batch, in each shard, once
     assert np.mean(model.predict(X) != y) <= 1.02 * alone
