@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 import subprocess
@@ -149,29 +150,31 @@ def test_a_fitted_model_goes_on(cluster: Any, small: str) -> None:
 
 def test_averaging_depends_on_the_examples_and_the_workers_alone(cluster: Any, tmp_path: Path) -> None:
     X, y = examples(300)
+    settings: dict[str, Any] = {"method": "average", "workers": 3, "share": 15}
     whole = written(tmp_path / "a.svm", X, y)
-    model = fit_on_ray(AdagradClassifier(lr=0.3), whole, method="average", workers=3, rounds=4)
-    same = fit_on_ray(AdagradClassifier(lr=0.3), whole, method="average", workers=3, rounds=4, block=500)
+    model = fit_on_ray(AdagradClassifier(lr=0.3), whole, **settings)
+    same = fit_on_ray(AdagradClassifier(lr=0.3), whole, block=500, **settings)
     assert state(same) == state(model)
-    here = AdagradClassifier(lr=0.3)
-    here.partial_fit(X[: 0 + 1], y[:1], classes=[0.0, 1.0])
+    here = AdagradClassifier(lr=0.3).partial_fit(X[:1], y[:1], classes=[0.0, 1.0])
     here._learner.tables[:], here._learner.t = 0.0, 0
-    for start in range(0, 300, 75):
+    begin, sizes = 0, []
+    while begin < 300:
+        sizes.append(min(3 * max(8, min(15, begin // 12)), 300 - begin))
         parts = []
-        for begin in range(start, start + 75, 25):
-            one = fit.copy.deepcopy(here)
-            one.partial_fit(X[begin : begin + 25], y[begin : begin + 25])
+        for start in range(begin, begin + sizes[-1], -(-sizes[-1] // 3)):
+            part = slice(start, min(start + -(-sizes[-1] // 3), begin + sizes[-1]))
+            one = copy.deepcopy(here).partial_fit(X[part], y[part])
             parts.append((np.arange(COLUMNS + 1), one._learner.tables))
         fit.merged(here._learner, parts)
+        begin += sizes[-1]
+    assert (sizes[0], sizes[-2]) == (24, 45)
     assert state(here) == state(model)
 
 
 def test_one_worker_that_averages_alone_is_one_machine(cluster: Any, small: str) -> None:
     for settings in ({}, {"update": "rda", "penalty": "l1", "alpha": 1e-3}):
         here = fit_file(AdagradClassifier(lr=0.3, **settings), small, passes=2)
-        there = fit_on_ray(
-            AdagradClassifier(lr=0.3, **settings), small, method="average", workers=1, rounds=3, passes=2
-        )  # fmt: skip
+        there = fit_on_ray(AdagradClassifier(lr=0.3, **settings), small, method="average", workers=1, passes=2)
         np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-12, atol=1e-15)
         np.testing.assert_allclose(there.h_, here.h_, rtol=1e-12)
         assert there.t_ == here.t_
@@ -279,7 +282,7 @@ def test_a_killed_shard_and_a_killed_worker_change_no_bit(
 def test_an_averaging_worker_that_dies_changes_no_bit(
     cluster: Any, small: str, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    settings: dict[str, Any] = {"method": "average", "workers": 2, "rounds": 2}
+    settings: dict[str, Any] = {"method": "average", "workers": 2}
     undisturbed = fit_on_ray(AdagradClassifier(lr=0.3), small, **settings)
     flag, average = tmp_path / "flag", fit._average
 

@@ -48,6 +48,11 @@ Array = np.ndarray[Any, Any]
 METHODS = ("downpour", "average")
 PIECES = 4
 """Pieces of a pass for each worker: what is lost with a worker, and how evenly they end."""
+LEAST = 8
+"""Examples of a worker in the first round of averaging."""
+GROWTH = 4
+"""A round of averaging has at most this part of the examples seen before it: while a model changes fast, workers that
+learn from the same start must not go far from each other."""
 KEPT = "the model is as it was; begin again"
 PULLED = 1 << 20
 """Rows that are pulled at a time when the training has ended."""
@@ -119,7 +124,7 @@ def fit_on_ray(
     batch: int = 32,
     staleness: int = 0,
     shards: int | None = None,
-    rounds: int = 16,
+    share: int = 512,
     journal: str | None = None,
     sync: bool = False,
     classes: Any = None,
@@ -134,7 +139,7 @@ def fit_on_ray(
     ::
 
         downpour:  g = sum of loss'(p, y) * x over a mini-batch, p by weights just pulled; the table does Adagrad's step
-        average:   h = h0 + sum_k (h_k - h0),  w = w0 + sum_k (w_k - w0) * (h_k - h0) / (h - h0)
+        average:   h = h0 + sum_k (h_k - h0),  w = w0 + sum_k (w_k - w0) * sqrt((h_k - h0) / (h - h0))
 
     Parameters
     ----------
@@ -159,8 +164,9 @@ def fit_on_ray(
         soon as it is in the table. With one worker the result is the same in every run.
     shards
         Actors that the table is divided over (downpour); None: one for each node.
-    rounds
-        How often in a pass the workers' models are put together (average).
+    share
+        How many examples a worker learns from, at most, before what all have learnt is put together (average). Early
+        rounds are shorter: a quarter of the examples seen so far, by all together.
     journal, sync
         Where the table keeps its journal while it is trained, and how (downpour); see `SharedTable`.
     classes, format, bits, label, block
@@ -187,9 +193,10 @@ def fit_on_ray(
     the others, with its gradient at the weights of then. With one worker and ``batch=1`` the model has the bits that
     `nukarumi.linear.fit_file` gives it (softmax apart, whose exponentials come from another library).
 
-    Averaging is the mean where all workers have moved a weight alike; a feature that one worker alone has met keeps all
-    that it learnt there, where a plain mean would divide it by the number of workers. With ``update="rda"`` the sums of
-    gradients are added, and penalties stay exact.
+    Averaging lets a weight keep all that it has learnt where one worker alone has met its feature, which a plain mean
+    would divide by the number of workers. Where k workers have moved it alike it moves sqrt(k) times as far as each, as
+    steps do that shrink with the root of ``h``. With ``update="rda"`` the sums of gradients are added, and penalties
+    stay exact.
 
     Examples
     --------
@@ -203,7 +210,7 @@ def fit_on_ray(
     """
     _refuse(model, method)
     for name, value, least in (
-        ("passes", passes, 1), ("batch", batch, 1), ("staleness", staleness, 0), ("rounds", rounds, 1),
+        ("passes", passes, 1), ("batch", batch, 1), ("staleness", staleness, 0), ("share", share, 1),
         ("workers", 1 if workers is None else workers, 1), ("shards", 1 if shards is None else shards, 1),
     ):  # fmt: skip
         given: Any = value
@@ -219,7 +226,7 @@ def fit_on_ray(
         if method == "downpour":
             made.downpour(batch, staleness, shards, journal, sync)
         else:
-            made.average(rounds)
+            made.average(share)
     finally:
         if engine is None:
             used.close()
@@ -349,23 +356,23 @@ class _Training:
 
     # Averaging -------------------------------------------------------------------------------------------------------
 
-    def average(self, rounds: int) -> None:
+    def average(self, share: int) -> None:
         """Learn in rounds: everybody from the same model, then all that was learnt together."""
         total, learner = self._blocks.total, self.model._learner
         for epoch in range(1, self.passes + 1):
-            for number in range(rounds):
-                begin, end = (total * k // rounds for k in (number, number + 1))
-                if begin == end:
-                    continue
+            begin = 0
+            while begin < total:
+                size = self.workers * max(LEAST, min(share, learner.t // (GROWTH * self.workers)))
+                end = min(begin + size, total)
                 pieces = self._blocks.pieces(epoch, self.workers, 1, begin, end)
-                shared = self._put(self.model)
-                learnt = dict(self._done(_average, pieces, shared))
-                inorder = [learnt[piece.number] for piece in pieces]
-                merged(learner, [one.result for one in inorder])
-                learner.t += sum(one.examples for one in inorder)
-                for one in inorder[:-1]:
+                learnt = dict(self._done(_average, pieces, self._put(self.model)))
+                in_order = [learnt[piece.number] for piece in pieces]
+                merged(learner, [one.result for one in in_order])
+                learner.t += sum(one.examples for one in in_order)
+                for one in in_order[:-1]:
                     self._count(one)
-                self._tell(epoch, (number + 1) / rounds, inorder[-1])
+                self._tell(epoch, end / total, in_order[-1])
+                begin = end
 
     # Work for the fleet ----------------------------------------------------------------------------------------------
 
@@ -560,8 +567,8 @@ def _average(piece: Piece, shared: LinearModel, blocks: Sequence[Any]) -> Learnt
 def merged(learner: Learner, parts: Sequence[tuple[Array, Array]]) -> None:
     """Put together what workers have learnt, each from the learner's tables as they are.
 
-    Sums (``h``, and the sum of gradients ``u`` of dual averaging) grow by all that was added to them. A weight moves by
-    the mean of its moves, each counted by how much ``h`` has grown there.
+    Sums (``h``, and the sum of gradients ``u`` of dual averaging) grow by all that was added to them. A weight makes
+    every worker's move, by the root of that worker's part in the growth of ``h``.
 
     Parameters
     ----------
@@ -571,15 +578,16 @@ def merged(learner: Learner, parts: Sequence[tuple[Array, Array]]) -> None:
         For each worker the lines of the tables that it has touched, and these lines as it leaves them.
     """
     letters = SCHEMES[learner.scheme].letters
-    at, h, start = letters.index(letters[0]), letters.index("h"), learner.tables
+    sums, start = "w" not in letters, learner.tables
+    at, h = letters.index("u" if sums else "w"), letters.index("h")
     grown, moved = np.zeros_like(start[:, :, h]), np.zeros_like(start[:, :, at])
     for lines, tables in parts:
-        by = tables[:, :, h] - start[:, lines, h]
+        grown[:, lines] += tables[:, :, h] - start[:, lines, h]
+    for lines, tables in parts:
+        by, of = tables[:, :, h] - start[:, lines, h], grown[:, lines]
+        part = np.divide(by, of, out=np.zeros_like(by), where=of > 0)
         step = tables[:, :, at] - start[:, lines, at]
-        grown[:, lines] += by
-        moved[:, lines] += step if letters[0] == "u" else step * by
-    if letters[0] == "w":
-        np.divide(moved, grown, out=moved, where=grown > 0)
+        moved[:, lines] += step if sums else step * np.sqrt(part)
     start[:, :, at] += moved
     start[:, :, h] += grown
     learner._weights = None

@@ -102,7 +102,7 @@ def _add_format(command: Any) -> None:
     )
 
 
-CLUSTER = ("address", "method", "workers", "batch", "staleness", "shards", "rounds", "journal", "sync")
+CLUSTER = ("address", "method", "workers", "batch", "staleness", "shards", "share", "journal", "sync")
 
 
 def _add_cluster(command: Any) -> None:
@@ -115,7 +115,7 @@ def _add_cluster(command: Any) -> None:
     add("--batch", type=int, metavar="N", help="downpour: examples of a push (default: 32)")
     add("--staleness", type=int, metavar="N", help="downpour: pushes a worker runs ahead (default: 0)")
     add("--shards", type=int, metavar="N", help="downpour: parts of the table (default: one a node)")
-    add("--rounds", type=int, metavar="N", help="average: how often in a pass (default: 16)")
+    add("--share", type=int, metavar="N", help="average: examples a worker learns from in a round (default: 512)")
     add(
         "--journal",
         metavar="FOLDER",
