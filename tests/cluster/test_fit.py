@@ -117,7 +117,7 @@ def by_hand(model: Any, path: str, batch: int, staleness: int = 0) -> tuple[byte
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: AdagradClassifier("hinge", lr=0.3),
+        lambda: AdagradClassifier("hinge", lr=0.3, class_weight={0.0: 2.0, 1.0: 0.5}),
         lambda: AdagradRegressor("huber", lr=0.2, fit_intercept=False, initial_accumulator=0.5),
     ],
 )
@@ -272,7 +272,12 @@ def test_a_killed_shard_and_a_killed_worker_change_no_bit(
             pids.append(tables[0].told()[1]["pid"])
             os.kill(pids[0], signal.SIGKILL)
 
-    there = fit_on_ray(AdagradClassifier(lr=0.3), small, workers=1, batch=4, shards=2, progress=kill)
+    journals = tmp_path / "journals"
+    journals.mkdir()
+    there = fit_on_ray(
+        AdagradClassifier(lr=0.3), small, workers=1, batch=4, shards=2, progress=kill, journal=str(journals), sync=True
+    )
+    assert not list(journals.iterdir())
     assert flag.exists()
     assert pids
     assert state(there) == by_hand(AdagradClassifier(lr=0.3), small, 4)
@@ -381,7 +386,9 @@ def test_shards_without_room_are_told_of_in_time(cluster: Any) -> None:
         SharedTable(10, 2, optimizer=Adagrad(), timeout=2.0, options={"num_cpus": 64})
     with pytest.raises(ClusterError, match=r"shard \d of 2 must begin.*GB.*Cure: take more shards"):
         SharedTable(10**14, 64, optimizer=Adagrad(), partition="range")
-    assert time.monotonic() - start < 40
+    with pytest.raises(ClusterError, match=r"shard \d of 2 must begin.*no answer within 4 s.*dies again and again"):
+        SharedTable(10, 2, optimizer=Adagrad(), timeout=4.0, init=lambda rows: os._exit(1))
+    assert time.monotonic() - start < 60
 
 
 def test_a_table_made_on_its_journal_goes_on(cluster: Any, tmp_path: Path) -> None:

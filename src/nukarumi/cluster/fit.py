@@ -294,7 +294,14 @@ class _Training:
         if not self._blocks.total:
             raise BadInput("the data must hold examples", "none", "add some")
         labels = np.unique(np.concatenate([np.asarray(each) for _, each in found])) if labelled else np.zeros(1)
-        self._begin(max(width for width, _ in found), labels, classes)
+        width = max(width for width, _ in found)
+        try:
+            self._begin(width, labels, classes)
+        except MemoryError as full:
+            raise ClusterError(
+                f"this machine has no memory for a model of {width:,} columns: {full}",
+                "number the columns from 0 on without gaps, or hash them (--bits, Vowpal Wabbit's text)",
+            ) from full
 
     def _begin(self, width: int, labels: Array, classes: Any) -> None:
         """Let the model see every label once, and learn nothing from it; so all checks are those of `partial_fit`."""

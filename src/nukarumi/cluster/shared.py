@@ -392,8 +392,10 @@ def _told(plan: Plan, k: int, what: str, failed: Any) -> Exception:
         return trouble(rule, f"{type(cause).__name__}: {cause}", cure)
     if isinstance(failed, TimeoutError):
         longer = f"timeout={2 * plan.timeout:g} waits longer"
-        return trouble(rule, f"no answer within {plan.timeout:g} s from {size}",
-                       f"look whether the machines are busy or full (`ray status`); {longer}")  # fmt: skip
+        look = (
+            "look whether the machines are busy or full (`ray status`), or its process dies again and again (its log)"
+        )
+        return trouble(rule, f"no answer within {plan.timeout:g} s from {size}", f"{look}; {longer}")
     return trouble(rule, f"{type(failed).__name__} from {size}: {' '.join(str(failed).split()):.300}", cure)
 
 
