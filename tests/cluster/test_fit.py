@@ -75,8 +75,8 @@ def written(path: Path, X: Any, y: Any) -> str:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: Any) -> str:
-    """A file of 150 examples of two classes."""
-    return written(tmp_path_factory.mktemp("data") / "small.svm", *examples(150))
+    """A file of 96 examples of two classes."""
+    return written(tmp_path_factory.mktemp("data") / "small.svm", *examples(96))
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_one_worker_and_batches_of_one_are_one_machine(cluster: Any, small: str,
     here = fit_file(make(), small)
     there = fit_on_ray(make(), small, workers=1, batch=1, shards=3)
     assert state(there) == state(here)
-    assert there.t_ == here.t_ == 150
+    assert there.t_ == here.t_ == 96
     assert there.predict(load_svmlight(small)[0]).tolist() == here.predict(load_svmlight(small)[0]).tolist()
 
 
@@ -145,7 +145,7 @@ def test_a_fitted_model_goes_on(cluster: Any, small: str) -> None:
     there = fit_file(AdagradClassifier(lr=0.3), small)
     fit_on_ray(there, small, workers=1, batch=1, passes=2)
     assert state(there) == state(here)
-    assert there.t_ == 450
+    assert there.t_ == 288
 
 
 def test_averaging_depends_on_the_examples_and_the_workers_alone(cluster: Any, tmp_path: Path) -> None:
@@ -182,9 +182,9 @@ def test_one_worker_that_averages_alone_is_one_machine(cluster: Any, small: str)
 
 def test_held_out_error_is_that_of_one_machine(cluster: Any, large: Any) -> None:
     path, (X, y) = large
-    alone = np.mean(fit_file(AdagradClassifier(lr=0.1), path, passes=2).predict(X) != y)
+    alone = np.mean(fit_file(AdagradClassifier(lr=0.1), path).predict(X) != y)
     for method in ("downpour", "average"):
-        model = fit_on_ray(AdagradClassifier(lr=0.1), path, method=method, workers=3, passes=2)
+        model = fit_on_ray(AdagradClassifier(lr=0.1), path, method=method, workers=3)
         assert np.mean(model.predict(X) != y) <= 1.02 * alone
 
 
@@ -193,7 +193,7 @@ def test_held_out_error_is_that_of_one_machine(cluster: Any, large: Any) -> None
 
 def test_every_kind_of_input_is_the_same_to_it(cluster: Any, tmp_path: Path) -> None:
     X, y = examples(120)
-    settings: dict[str, Any] = {"workers": 1, "batch": 16}
+    settings: dict[str, Any] = {"workers": 1, "method": "average"}
     whole = fit_on_ray(AdagradClassifier(), written(tmp_path / "whole.svm", X, y), **settings)
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -281,7 +281,7 @@ def test_a_killed_shard_and_a_killed_worker_change_no_bit(
     assert flag.exists()
     assert pids
     assert state(there) == by_hand(AdagradClassifier(lr=0.3), small, 4)
-    assert max(applied) == 38  # the batches of all pieces, each once
+    assert max(applied) == 24  # the batches of all pieces, each once
 
 
 def test_an_averaging_worker_that_dies_changes_no_bit(
@@ -308,7 +308,7 @@ def test_a_piece_that_kills_every_worker_is_named_and_the_model_stays(
     monkeypatch.setattr(fit, "_downpour", lambda *_: os._exit(1))
     model = fit_file(AdagradClassifier(lr=0.3), small)
     before = state(model)
-    says = r"pass 1, examples 1 to 64 lost its worker process 4 times.*lack of memory.*the model is as it was"
+    says = r"pass 1, examples 1 to 32 lost its worker process 4 times.*lack of memory.*the model is as it was"
     with pytest.raises(ClusterError, match=says):
         fit_on_ray(model, small, workers=1)
     assert state(model) == before
@@ -462,7 +462,7 @@ def test_ctrl_c_leaves_the_model_as_it_was(cluster: Any, large: Any, tmp_path: P
 def test_a_node_removed_during_fit(cluster: Any, large: Any, applied: list[int], monkeypatch: Any) -> None:
     """The last test, because it changes the cluster: a worker, a shard and some of the examples go with the node."""
     path, (X, y) = large
-    alone = np.mean(fit_file(AdagradClassifier(lr=0.1), path, passes=2).predict(X) != y)
+    alone = np.mean(fit_file(AdagradClassifier(lr=0.1), path).predict(X) != y)
     heard: list[Any] = []
     blocks: list[Any] = []
     read = source.materialized
@@ -479,12 +479,12 @@ def test_a_node_removed_during_fit(cluster: Any, large: Any, applied: list[int],
 
     size = Path(path).stat().st_size
     model = fit_on_ray(
-        AdagradClassifier(lr=0.1), path, workers=3, passes=2, shards=3, progress=remove, block=size // 3 + 1
+        AdagradClassifier(lr=0.1), path, workers=3, shards=3, progress=remove, block=size // 3 + 1
     )  # fmt: skip
     assert sum(node["Alive"] for node in ray.nodes()) == 2
-    assert (heard[-1].epoch, heard[-1].share, heard[-1].examples) == (2, 1.0, 12_000)
-    assert model.t_ == 12_000
-    assert len(heard) == 24
+    assert (heard[-1].epoch, heard[-1].share, heard[-1].examples) == (1, 1.0, 6000)
+    assert model.t_ == 6000
+    assert len(heard) == 12
     batches = -(-6000 // 32)
-    assert applied == [2 * batches] * 3  # each batch, in each shard, once
+    assert applied == [batches] * 3  # each batch, in each shard, once
     assert np.mean(model.predict(X) != y) <= 1.02 * alone
