@@ -103,11 +103,21 @@ def parser() -> argparse.ArgumentParser:
     _add_race(commands)
     _add_lab(commands)
     _add_handout(commands)
-    add_linear(commands)
+    add_linear(commands, _fit_on_ray)
     add_quiz(commands)
     for name, (_, purpose) in OWN_WORDS.items():
         commands.add_parser(name, add_help=False, help=purpose)
     return top
+
+
+def _fit_on_ray(model: Any, data: Any, address: str | None, **settings: Any) -> None:
+    from nukarumi.cluster import Ray, fit_on_ray  # noqa: PLC0415
+
+    engine = Ray(address, cpus=settings.get("workers"))
+    try:
+        fit_on_ray(model, data, engine=engine, **settings)
+    finally:
+        engine.close()
 
 
 def _add_race(commands: Any) -> None:

@@ -16,7 +16,7 @@ from sklearn.utils import murmurhash3_32
 
 from nukarumi._errors import BadInput
 from nukarumi.linear import load_svmlight
-from nukarumi.linear.reading import ahead, batches, format_of
+from nukarumi.linear.reading import ahead, batches, format_of, read_stretch, stretches
 
 
 def tokens():
@@ -67,6 +67,47 @@ def test_blocks_of_any_size_make_the_same_rows(written, tmp_path, block, packed)
     assert np.array_equal(np.concatenate([part.y for part in parts]), y)
     assert parts[-1].share == 1.0
     assert len(parts) > 100 or block > 1000 or packed or block == 1000
+
+
+@pytest.mark.parametrize("block", [1, 37, 1000, 1 << 23])
+@pytest.mark.parametrize("packed", [False, True])
+def test_parts_of_any_size_make_the_same_rows(written, tmp_path, block, packed):
+    """Every line is in one part, whatever the parts' order."""
+    path, X, y = written
+    path, X, y = tmp_path / ("some.svm.gz" if packed else "some.svm"), X[:60], y[:60]
+    text = b"".join(written[0].read_bytes().splitlines(keepends=True)[:65])
+    path.write_bytes(gzip.compress(text) if packed else text)
+    rows = sum(len(batch.y) for batch in batches(path))
+    parts = [list(read_stretch(part)) for part in reversed(stretches(path, block=block))]
+    found = [batch for part in reversed(parts) for batch in part]
+    assert sum(len(batch.y) for batch in found) == rows
+    assert np.array_equal(np.concatenate([batch.y for batch in found]), written[2][:rows])
+    entries = np.concatenate([batch.X.data for batch in found])
+    assert np.array_equal(entries, written[1][:rows].data)
+    assert len(parts) == (1 if packed or block > 1000 else -(-len(text) // block))
+
+
+@pytest.mark.parametrize("block", [3, 10, 1 << 23])
+def test_a_malformed_line_in_a_part_is_named_as_in_the_whole(tmp_path, block):
+    path = tmp_path / "bad.svm"
+    path.write_text("1 0:1\n\n# a comment\n-1 1:2\n1 1:x\n1 1:1\n")
+    with pytest.raises(BadInput, match=r"bad\.svm, line 5, column 5: expected a finite number"):
+        [list(read_stretch(part)) for part in stretches(path, block=block)]
+    path.write_text("1 0:1\n-1 1:2\n1 0:")
+    with pytest.raises(BadInput, match=r"bad\.svm, line 3: every line must end with a newline"):
+        [list(read_stretch(part)) for part in stretches(path, block=block)]
+
+
+def test_parts_of_parquet_are_its_row_groups(tmp_path):
+    path = tmp_path / "a.parquet"
+    x = np.arange(100.0)
+    pq.write_table(pa.table({"x": x, "label": x % 2}), path, row_group_size=30)
+    parts = [list(read_stretch(part)) for part in stretches(path)]
+    assert [batch.line for part in parts for batch in part] == [1, 31, 61, 91]
+    assert np.array_equal(np.vstack([batch.X for part in parts for batch in part])[:, 0], x)
+    pq.write_table(pa.table({"x": [0.0] * 40 + [None], "label": [0] * 41}), path, row_group_size=30)
+    with pytest.raises(BadInput, match=r"a\.parquet, row 41, column 'x'"):
+        list(read_stretch(stretches(path)[1]))
 
 
 def test_it_reads_what_scikit_learn_reads(written):

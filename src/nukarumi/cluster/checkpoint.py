@@ -25,7 +25,7 @@ import numpy as np
 from nukarumi._errors import BadInput, BadType
 from nukarumi._files import write_atomically
 
-__all__ = ["Folder", "Manifest", "Stretch", "digest", "read_stretch", "write_tensors"]
+__all__ = ["Folder", "Manifest", "Stretch", "digest", "read_stretch", "sync_folder", "write_tensors"]
 
 Array = np.ndarray[Any, Any]
 
@@ -79,7 +79,7 @@ def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Array]) ->
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     return length, found.hexdigest()
 
 
@@ -88,7 +88,8 @@ def _put(file: BinaryIO, found: Any, content: bytes | memoryview) -> int:
     return file.write(content)
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Bring the names of a folder's files to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -323,7 +324,7 @@ class Folder:
         """Remove all but the newest ``keep`` checkpoints, manifests first, then every file that no manifest names."""
         for step in self.steps()[:-keep]:
             self._manifest(step).unlink()
-        _sync_folder(self.path)
+        sync_folder(self.path)
         try:
             kept = {stretch.file.split("/")[0] for step in self.steps() for stretch in self.read(step).files}
         except BadInput:

@@ -7,6 +7,7 @@ line at other points, and what was written by three shards is read by five, each
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from nukarumi._errors import BadInput, BadType
 
-__all__ = ["KINDS", "Partition"]
+__all__ = ["KINDS", "Partition", "Route", "row_numbers"]
 
 Array = np.ndarray[Any, Any]
 
@@ -107,3 +108,80 @@ class Partition:
         """The rows at the places from start up to, not including, stop."""
         places = np.arange(start, stop, dtype=np.int64)
         return places if self.kind == "range" else places * pow(self.multiplier, -1, self.rows) % self.rows
+
+    def divide(self, rows: Array, values: Array) -> list[tuple[Array, Array]]:
+        """Ascending rows and what belongs to them, for each shard: places within it, ascending, and their values."""
+        places = self.places(rows)
+        if self.kind != "range":
+            order = np.argsort(places, kind="stable")
+            places, values = places[order], values.take(order, axis=0)
+        bounds = self.bounds
+        cuts = np.searchsorted(places, bounds)
+        pieces = [slice(cuts[k], cuts[k + 1]) for k in range(self.shards)]
+        return [(places[piece] - bounds[k], values[piece]) for k, piece in enumerate(pieces)]
+
+    def route(self, line: Array) -> Route:
+        """Which shard is asked for which of these rows, in any order."""
+        places, bounds = self.places(line), self.bounds
+        if self.shards == 1:
+            order, cuts = None, np.array([0, len(line)])
+        else:
+            owner = np.searchsorted(bounds, places, "right") - 1
+            cuts = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=self.shards))])
+            # Rows that come in the shards' order already are copied as they lie.
+            order = None if (owner[1:] >= owner[:-1]).all() else np.argsort(owner, kind="stable")
+            places = places if order is None else places[order]
+        return Route([places[cuts[k] : cuts[k + 1]] - bounds[k] for k in range(self.shards)], order, cuts)
+
+
+@dataclass(frozen=True)
+class Route:
+    """Rows on their way to shards and back.
+
+    Attributes
+    ----------
+    parts
+        For each shard the places within it that are asked for.
+    order, cuts
+        How the answers lie in the order of the question.
+    """
+
+    parts: list[Array]
+    order: Array | None
+    cuts: Array
+
+    @property
+    def asked(self) -> list[int]:
+        """The shards that have something to answer."""
+        return [k for k, part in enumerate(self.parts) if len(part)]
+
+    def gathered(self, answers: Sequence[Array], wide: tuple[int, ...], dtype: Any) -> Array:
+        """The answers of the shards that were asked, as rows in the order of the question."""
+        out = np.empty((int(self.cuts[-1]), *wide), dtype)
+        for k, answer in zip(self.asked, answers, strict=True):
+            piece = slice(self.cuts[k], self.cuts[k + 1])
+            out[piece if self.order is None else self.order[piece]] = answer
+        return out
+
+
+def row_numbers(indices: Any, rows: int) -> Array:
+    """Row numbers of a table, checked, of the shape given.
+
+    Raises
+    ------
+    BadType, BadInput
+        If they are not whole numbers, or lie outside.
+    """
+    found = np.asarray(indices)
+    found = found.astype(np.int64) if found.size == 0 and found.dtype.kind == "f" else found
+    if found.dtype.kind not in "iu":
+        raise BadType("indices must be whole numbers", f"dtype {found.dtype}", "indices.astype(np.int64)")
+    line = found.reshape(-1)
+    if line.size and (line.min() < 0 or line.max() >= rows):
+        place = int(np.argmax((line < 0) | (line >= rows)))
+        raise BadInput(
+            f"indices must be 0 to {rows - 1}, the rows of the table",
+            f"{int(line[place])} at position {place}",
+            "leave padding and unknown rows out, or make a table of more rows",
+        )
+    return found.astype(np.int64, copy=False)

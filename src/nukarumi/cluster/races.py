@@ -1,30 +1,22 @@
 """Races on Ray: the engine that hands runs to the machines of a cluster, and hands them out again when one is lost.
 
-A result depends on its task alone, so that this file has nothing to do with numbers: it keeps so many tasks in flight,
-passes results on as they come, and decides what a failure means. A task that raised is done once more, as on local
-processes. A task whose worker died may be guilty (it ran out of memory) or a victim (its node went away); it is done
-again, and only when its workers died `DEATHS` times it is named. Ray's own repetitions are switched off, because they
-cannot tell the two apart.
-
-What the tasks have in common, a problem with its data, travels to each node once.
+A result depends on its task alone, so that this file has nothing to do with numbers, and `nukarumi.cluster.fleet` may
+do a task again whose worker was lost. What the tasks have in common, a problem with its data, travels to each node
+once.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
-import math
 import os
 import pickle
 import sys
-import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from nukarumi._errors import BadInput
-from nukarumi.cluster.connect import ClusterError, Session, connect, import_ray, worker_environment
+from nukarumi.cluster.connect import Session, connect, worker_environment
+from nukarumi.cluster.fleet import Fleet, outcome, settle
 from nukarumi.problems import Problem
 from nukarumi.race.engines import RunError
 
@@ -33,30 +25,14 @@ __all__ = ["Ray"]
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-DEATHS = 4
-"""A task whose worker died this often is not tried again."""
-
-AHEAD = 2
-"""Tasks in flight for each CPU: one that runs, and one that waits beside it while the result travels."""
-
 LARGE = 100_000
 """Bytes from which on a problem within tasks is stored on the cluster, once, in place of travelling with every task."""
-
-POLL = 0.5
-"""Seconds between two looks at whether nodes have come or gone."""
 
 KEPT = 4
 """A worker keeps this many shared problems opened; the oldest leaves first."""
 
 OPENED: dict[bytes, Any] = {}
 """In a worker: the shared problems it has opened, by the name of their reference."""
-
-
-@dataclass
-class _Job(Generic[Task]):
-    task: Task
-    failures: int = 0
-    deaths: int = 0
 
 
 class Ray:
@@ -99,40 +75,11 @@ class Ray:
 
     def run(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[tuple[Task, Result]]:
         """See `nukarumi.race.Engine.run`."""
-        waiting = deque(_Job(task) for task in tasks)
-        if not waiting:
-            return
-        session = self._connected()
-        ray = session.ray
-        crew = _Crew(session, self.seconds)
-        flying: dict[Any, _Job[Task]] = {}
-        submit = _submitter(session, function)
-        try:
-            while waiting or flying:
-                room = crew.room()
-                while waiting and len(flying) < room:
-                    job = waiting.popleft()
-                    flying[submit(job.task)] = job
-                if not flying:
-                    time.sleep(POLL)
-                    continue
-                done, _ = ray.wait([*flying], timeout=POLL)
-                for reference in done:
-                    job = flying.pop(reference)
-                    try:
-                        good, value = session.get(reference, str(job.task))
-                    except ray.exceptions.RayError as error:
-                        self._died(ray, job, error, waiting)
-                        continue
-                    if good:
-                        yield job.task, pickle.loads(value)
-                    else:
-                        self._raised(job, value, waiting)
-        finally:
-            for reference in () if session.lost else flying:  # also when the caller lost interest, or Ctrl-C came
-                ray.cancel(reference, force=True)
-            if flying and not session.owned and not session.lost:
-                ray.wait([*flying], num_returns=len(flying), timeout=min(10.0, self.seconds))
+        given = list(tasks)
+        if given:
+            session = self.session()
+            fleet = Fleet(session, self.seconds, RunError, "what was finished is kept, resume the race")
+            yield from fleet.run(_submitter(session, function), given)
 
     def close(self) -> None:
         """Disconnect; a Ray that was started here ends."""
@@ -140,64 +87,12 @@ class Ray:
         if session is not None:
             session.close()
 
-    def _connected(self) -> Session:
+    def session(self) -> Session:
+        """The connection, made when it is first asked for."""
         if self._session is None or not self._session.ray.is_initialized():
             self.close()  # what is left of a connection that somebody else has ended
             self._session = connect(self.address, cpus=self.cpus, seconds=self.seconds)
         return self._session
-
-    def _raised(self, job: _Job[Task], value: bytes, waiting: deque[_Job[Task]]) -> None:
-        """Do a task that raised once more, or give up."""
-        words, error = pickle.loads(value)
-        if isinstance(error, BadInput):
-            raise error
-        if job.failures:
-            cure = "mend the problem or the optimizer it names; what was finished is kept, resume the race"
-            raise RunError(job.task, words, cure) from error
-        job.failures += 1
-        waiting.appendleft(job)
-
-    def _died(self, ray: Any, job: _Job[Task], error: Exception, waiting: deque[_Job[Task]]) -> None:
-        """Do a task whose worker died again, unless its workers die all the time."""
-        job.deaths += 1
-        if isinstance(error, ray.exceptions.RuntimeEnvSetupError):
-            raise ClusterError(f"a node cannot start workers: {_line(error)}", "look at the logs of its Ray") from error
-        if job.deaths >= DEATHS:
-            reason = f"its worker process died {job.deaths} times, the last time with {_line(error)}"
-            cure = "look for a lack of memory on the nodes; what was finished is kept, resume the race"
-            raise RunError(job.task, reason, cure) from error
-        waiting.appendleft(job)
-
-
-class _Crew:
-    """Who works: looks now and then whether nodes have come or gone, and checks the versions of those that came."""
-
-    def __init__(self, session: Session, seconds: float) -> None:
-        self._session, self._seconds = session, seconds
-        self._room, self._looked, self._alive = 0, -math.inf, time.monotonic()
-
-    def room(self) -> int:
-        """Say how many tasks may be in flight.
-
-        Raises
-        ------
-        ClusterError
-            If there has been no CPU for too long.
-        """
-        now = time.monotonic()
-        if now - self._looked < POLL:
-            return self._room
-        self._looked = now
-        self._session.check_versions()
-        cpus = self._session.cpus()
-        self._alive = now if cpus else self._alive
-        self._room = AHEAD * cpus
-        if now - self._alive > self._seconds:
-            raise ClusterError(
-                f"the cluster has had no CPU for {self._seconds:g} s",
-                "start a node; what was finished is kept, resume the race",
-            )
-        return self._room
 
 
 def _submitter(session: Session, function: Callable[[Task], Any]) -> Callable[[Task], Any]:
@@ -252,31 +147,16 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _work(place: tuple[str, list[str]], payload: bytes, names: list[bytes], *shared: bytes) -> tuple[bool, bytes]:
-    """Run in a worker: the result, or why there is none, both as this worker pickles them."""
-    dumps: Callable[[Any], bytes] = import_ray().cloudpickle.dumps
-    _settle(*place)
-    try:
+    """Run in a worker: the result, or why there is none."""
+    settle(*place)
+
+    def work() -> Any:
         for name, data in zip(names, shared, strict=True):
             if name not in OPENED:
                 while len(OPENED) >= KEPT:
                     del OPENED[next(iter(OPENED))]
                 OPENED[name] = pickle.loads(data)
         function, task = _Unpickler(io.BytesIO(payload)).load()
-        return True, dumps(function(task))
-    except Exception as error:
-        words = f"{type(error).__name__}: {error}"
-        try:
-            return False, dumps((words, error))
-        except Exception:  # an error that cannot travel; its words can
-            return False, dumps((words, None))
+        return function(task)
 
-
-def _settle(folder: str, path: list[str]) -> None:
-    """Work in the driver's folder and with its import path, as far as this machine has them."""
-    with contextlib.suppress(OSError):
-        os.chdir(folder)
-    sys.path.extend(entry for entry in path if entry not in sys.path)
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return outcome(work)

@@ -139,6 +139,11 @@ class Shard:
         self._optimizer.use_state(self._plan.name, **self._states())
         self._applied = 0
 
+    @property
+    def arrays(self) -> Mapping[str, Array]:
+        """The rows, ``w``, and the letters of the state: the arrays themselves."""
+        return self._arrays
+
     def fill(self, start: int, values: Array) -> None:
         """Put values into the rows from place ``start`` of the table on; before the first push only."""
         self._arrays["w"][start - self._low : start - self._low + len(values)] = values
@@ -239,14 +244,15 @@ class Shard:
             if push.number != self._applied + 1:
                 raise RuntimeError(f"push {push.number} came to a shard that has seen {self._applied}")
             try:
-                bad = self._apply(push) or bad
+                bad = self.apply(push) or bad
             except MemoryError as full:
                 told = f"push {push.number} of {push.nbytes:,} bytes on top of them: {full}"
                 raise self._too_large("memory", told) from None
             self._applied = push.number
         return self._applied, bad
 
-    def _apply(self, push: Push) -> tuple[int, int, float] | None:
+    def apply(self, push: Push) -> tuple[int, int, float] | None:
+        """The optimizer's step, whatever the number of the push; what `push` says of a row that is not finite."""
         optimizer, w = self._optimizer, self._arrays["w"]
         optimizer.lr = push.lr
         if push.places is None:

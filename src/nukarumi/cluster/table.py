@@ -26,7 +26,7 @@ from nukarumi._errors import BadInput, BadType
 from nukarumi.cluster.checkpoint import Folder, Manifest, Stretch
 from nukarumi.cluster.connect import ClusterError, Session, connect
 from nukarumi.cluster.crew import PARCEL, Crew, trouble
-from nukarumi.cluster.partition import Partition
+from nukarumi.cluster.partition import Partition, row_numbers
 from nukarumi.cluster.shard import Blueprint, Init, Push
 from nukarumi.optim._norm import global_norm
 from nukarumi.optim._settings import Rate, rate_at
@@ -390,21 +390,13 @@ class ShardedTable:
         number = self._number + 1
         if summed is None:
             return _Entry([Push(number, lr, None, None)] * self.shards)
-        places: Array = self._blueprint.partition.places(summed.rows)
         values: Array = summed.values
         if self._front.clip_norm is not None:
             scale = rules.clip_scale(global_norm([values]), self._front.clip_norm)
             with np.errstate(all="ignore"):
                 values = np.asarray(rules.scaled(values, scale))
-        if self._blueprint.partition.kind != "range":
-            order = np.argsort(places, kind="stable")
-            places, values = places[order], values.take(order, axis=0)
-        cuts = np.searchsorted(places, self._bounds)
-        parts = []
-        for k in range(self.shards):
-            piece = slice(cuts[k], cuts[k + 1])
-            parts.append(Push(number, lr, places[piece] - self._bounds[k], values[piece]))
-        return _Entry(parts)
+        divided = self._blueprint.partition.divide(summed.rows, values)
+        return _Entry([Push(number, lr, places, part) for places, part in divided])
 
     def _send(self, entry: _Entry, step: int) -> None:
         """Log a push and send it off; a shard that an interrupt keeps from getting it is made anew from the log."""
@@ -482,45 +474,15 @@ class ShardedTable:
             If a shard could not be brought to answer.
         """
         self._alive()
-        found = np.asarray(indices)
-        found = found.astype(np.int64) if found.size == 0 and found.dtype.kind == "f" else found
-        if found.dtype.kind not in "iu":
-            raise BadType("indices must be whole numbers", f"dtype {found.dtype}", "indices.astype(np.int64)")
+        found = row_numbers(indices, self.shape[0])
         letters = self._blueprint.state() if of != "w" else {}
         if of != "w" and of not in letters:
             raise BadInput("of must be 'w' or a letter of the state", repr(of), f"one of w, {', '.join(letters)}")
-        line = found.reshape(-1)
-        rows = self.shape[0]
-        if line.size and (line.min() < 0 or line.max() >= rows):
-            place = int(np.argmax((line < 0) | (line >= rows)))
-            raise BadInput(
-                f"indices must be 0 to {rows - 1}, the rows of the table",
-                f"{int(line[place])} at position {place}",
-                "leave padding and unknown rows out, or make a table of more rows",
-            )
         wide = () if of != "w" and letters[of][0] else (self.shape[1],)
-        return self._gathered(line.astype(np.int64, copy=False), of, wide).reshape(*found.shape, *wide)
-
-    def _gathered(self, line: Array, of: str, wide: tuple[int, ...]) -> Array:
-        """Ask each shard for its rows in one call and lay the answers out in the caller's order."""
-        places = self._blueprint.partition.places(line)
-        out = np.empty((len(line), *wide), self.dtype)
-        if self.shards == 1:
-            order, cuts = None, np.array([0, len(line)])
-        else:
-            owner = np.searchsorted(self._bounds, places, "right") - 1
-            cuts = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=self.shards))])
-            # Rows that come in the shards' order already are copied as they lie.
-            order = None if (owner[1:] >= owner[:-1]).all() else np.argsort(owner, kind="stable")
-            places = places if order is None else places[order]
-        asked = [k for k in range(self.shards) if cuts[k] < cuts[k + 1]]
-        parts = [places[cuts[k] : cuts[k + 1]] - self._bounds[k] for k in range(self.shards)]
+        route = self._blueprint.partition.route(found.reshape(-1))
         crew = self._alive()
-        answers = crew.ask(lambda k: crew.actors[k].pull.remote(parts[k], of), asked, "answer a pull")
-        for k, answer in zip(asked, answers, strict=True):
-            piece = slice(cuts[k], cuts[k + 1])
-            out[piece if order is None else order[piece]] = answer
-        return out
+        answers = crew.ask(lambda k: crew.actors[k].pull.remote(route.parts[k], of), route.asked, "answer a pull")
+        return route.gathered(answers, wide, self.dtype).reshape(*found.shape, *wide)
 
     # Shards that fail ------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ import queue
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,16 +29,9 @@ from nukarumi.linear.words import EXPECTED, LEAST_POWER, MOST_POWER
 from nukarumi.problems.tables import LABELS
 
 __all__ = [
-    "BLOCK",
-    "Batch",
-    "Format",
-    "ahead",
-    "batches",
-    "format_of",
-    "is_standard_input",
-    "load_svmlight",
-    "name_of",
-]
+    "BLOCK", "Batch", "Format", "Stretch", "ahead", "batches", "columns_of", "format_of", "is_standard_input",
+    "load_svmlight", "name_of", "numbers", "read_stretch", "stretches",
+]  # fmt: skip
 
 Format = Literal["svmlight", "vw", "parquet"]
 BLOCK = 1 << 23
@@ -77,6 +71,17 @@ class Batch:
     weight: NDArray[np.float64] | None
     line: int
     share: float
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a file that can be read without the rest: its lines that begin from byte ``start`` up to ``stop``, or
+    its row groups of these numbers (Parquet). None: to the end."""
+
+    path: Path
+    format: Format
+    start: int
+    stop: int | None
 
 
 def format_of(path: Path) -> Format:
@@ -255,15 +260,19 @@ def _text(path: Path, kind: Format, bits: int, block: int) -> Iterator[Batch]:
                 )
             rest, line = text[end:], line + lines
             if ended and rest:
-                raise BadInput(
-                    f"{path}, line {line}: every line must end with a newline",
-                    f"the file ends in {rest[-40:].decode('utf-8', 'replace')!r}",
-                    "if that is a whole line, add a newline; else the file has been cut, so fetch it again",
-                )
+                raise _cut(path, line, rest)
             if not end:
                 return
             if batch is not None:
                 yield batch
+
+
+def _cut(path: Path, line: int, rest: bytes) -> BadInput:
+    return BadInput(
+        f"{path}, line {line}: every line must end with a newline",
+        f"the file ends in {rest[-40:].decode('utf-8', 'replace')!r}",
+        "if that is a whole line, add a newline; else the file has been cut, so fetch it again",
+    )
 
 
 def _block(file: BinaryIO | gzip.GzipFile, rest: bytes, block: int) -> tuple[bytes, bool]:
@@ -377,10 +386,88 @@ def load_svmlight(path: str | Path) -> tuple[Any, NDArray[np.float64]]:
     return csr_matrix((values, columns, starts.astype(index)), shape=(len(y), width)), y
 
 
+# Parts of a file ------------------------------------------------------------------------------------------------------
+
+
+def stretches(path: Path, format: Format | None = None, *, block: int = BLOCK) -> list[Stretch]:
+    """A file in parts that several readers may take, in their order; a gzipped file is one part.
+
+    Parameters
+    ----------
+    path, format
+        As in `batches`.
+    block
+        Bytes of text in a part.
+
+    Raises
+    ------
+    BadInput
+        If it is no such file.
+    OSError
+        If it cannot be looked at.
+    """
+    kind = format or format_of(path)
+    if kind == "parquet":
+        with _opened(path) as file:
+            return [Stretch(path, kind, group, group + 1) for group in range(file.metadata.num_row_groups)]
+    if path.suffix == ".gz":
+        return [Stretch(path, kind, 0, None)]
+    size = path.stat().st_size
+    return [Stretch(path, kind, start, min(start + block, size)) for start in range(0, size, block)]
+
+
+def read_stretch(part: Stretch, *, bits: int = 18, label: str | None = None) -> Iterator[Batch]:
+    """The rows of a part of a file, with the errors that `batches` has for the whole.
+
+    Raises
+    ------
+    BadInput
+        For a malformed file: its name, line, column, and what was expected there.
+    OSError
+        If it cannot be read.
+    """
+    if part.format == "parquet":
+        yield from _parquet(part.path, label, range(part.start, part.stop or part.start))
+    elif part.stop is None:
+        yield from _text(part.path, part.format, bits, BLOCK)
+    else:
+        with part.path.open("rb") as file:
+            if part.start:  # a line that begins before belongs to the part before
+                file.seek(part.start - 1)
+                file.readline()
+            begin = file.tell()
+            text = file.read(part.stop - begin) if begin < part.stop else b""
+            if text and not text.endswith(b"\n"):
+                text += file.readline()
+        try:
+            batch = _lines(part, bits, text, 1)
+        except BadInput:  # lines are counted only when one has to be named
+            batch = _lines(part, bits, text, 1 + _newlines(part.path, begin))
+        if batch is not None:
+            yield batch
+
+
+def _lines(part: Stretch, bits: int, text: bytes, line: int) -> Batch | None:
+    end = text.rfind(b"\n") + 1
+    if end < len(text):
+        raise _cut(part.path, line + text.count(b"\n"), text[end:])
+    return _parse(part.path, part.format, bits, text, end, line, 1.0)[0] if end else None
+
+
+def _newlines(path: Path, stop: int) -> int:
+    count = 0
+    with path.open("rb") as file:
+        while stop > 0 and (text := file.read(min(stop, BLOCK))):
+            count, stop = count + text.count(b"\n"), stop - len(text)
+    return count
+
+
 # Parquet --------------------------------------------------------------------------------------------------------------
 
 
-def _parquet(path: Path, label: str | None) -> Iterator[Batch]:
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A Parquet file; what pyarrow says against it becomes one sentence."""
     try:
         import pyarrow as pa  # noqa: PLC0415
         import pyarrow.parquet as pq  # noqa: PLC0415
@@ -390,36 +477,73 @@ def _parquet(path: Path, label: str | None) -> Iterator[Batch]:
         ) from error
     try:
         with pq.ParquetFile(path) as file:
-            names = [str(name) for name in file.schema_arrow.names]
-            if label is not None and label not in names:
-                raise BadInput(f"{path} must have the column of labels", repr(label), f"use one of {', '.join(names)}")
-            told = label or next((name for name in names if name.lower() in LABELS), names[-1] if names else "")
-            others = [name for name in names if name != told]
-            for name in others:
-                kind = file.schema_arrow.field(name).type
-                if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-                    raise BadInput(f"{path}, column {name!r}: features must be numbers", str(kind), "encode or drop it")
-            if not others:
-                raise BadInput(f"{path} must have a column of labels and one of numbers", f"{names}", "add the data")
-            done, whole = 0, max(1, file.metadata.num_rows)
-            for part in file.iter_batches(ROWS):
-                for name in names:
-                    column = part.column(names.index(name))
-                    if column.null_count:
-                        row = done + int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0]) + 1
-                        raise BadInput(
-                            f"{path}, row {row}, column {name!r}: every field must have a value", "an empty field",
-                            "fill it in or remove that row",
-                        )  # fmt: skip
-                X = np.empty((part.num_rows, len(others)))
-                for at, name in enumerate(others):
-                    X[:, at] = part.column(names.index(name)).to_numpy(zero_copy_only=False)
-                y = np.asarray(part.column(names.index(told)).to_pylist())
-                yield Batch(X, y, None, done + 1, (done + len(y)) / whole)
-                done += len(y)
+            yield file
     except (pa.ArrowException, ValueError) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(
             f"{path} must be a Parquet file that can be read to its end", str(error).splitlines()[0], "make it again"
         ) from error
+
+
+def columns_of(where: str, schema: Any, label: str | None) -> tuple[str, list[str]]:
+    """The column of labels and those of features, of an Arrow schema.
+
+    Raises
+    ------
+    BadInput
+        If there is no such column, or a feature is no number; ``where`` is named.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+
+    names = [str(name) for name in schema.names]
+    if label is not None and label not in names:
+        raise BadInput(f"{where} must have the column of labels", repr(label), f"use one of {', '.join(names)}")
+    told = label or next((name for name in names if name.lower() in LABELS), names[-1] if names else "")
+    others = [name for name in names if name != told]
+    for name in others:
+        kind = schema.field(name).type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+            raise BadInput(f"{where}, column {name!r}: features must be numbers", str(kind), "encode or drop it")
+    if not others:
+        raise BadInput(f"{where} must have a column of labels and one of numbers", f"{names}", "add the data")
+    return told, others
+
+
+def numbers(where: str, part: Any, label: str | None, done: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Features and labels of an Arrow table or record batch, which begins at row ``done`` of ``where``.
+
+    Raises
+    ------
+    BadInput
+        If the columns do not fit, or a field is empty.
+    """
+    told, others = columns_of(where, part.schema, label)
+    for name in (told, *others):
+        column = part.column(name)
+        if column.null_count:
+            empty = np.asarray(column.is_null().to_numpy(**_plain(column)))
+            raise BadInput(
+                f"{where}, row {done + int(np.flatnonzero(empty)[0]) + 1}, column {name!r}: every field must have a "
+                "value", "an empty field", "fill it in or remove that row",
+            )  # fmt: skip
+    X = np.empty((part.num_rows, len(others)))
+    for at, name in enumerate(others):
+        X[:, at] = part.column(name).to_numpy(**_plain(part.column(name)))
+    return X, np.asarray(part.column(told).to_pylist())
+
+
+def _plain(column: Any) -> dict[str, bool]:
+    return {} if hasattr(column, "chunks") else {"zero_copy_only": False}  # a chunked column knows no other way
+
+
+def _parquet(path: Path, label: str | None, groups: Sequence[int] | None = None) -> Iterator[Batch]:
+    with _opened(path) as file:
+        columns_of(str(path), file.schema_arrow, label)
+        before = range(0 if groups is None else groups[0])
+        done = sum(file.metadata.row_group(group).num_rows for group in before)
+        whole = max(1, file.metadata.num_rows)
+        for part in file.iter_batches(ROWS, row_groups=groups):
+            X, y = numbers(str(path), part, label, done)
+            yield Batch(X, y, None, done + 1, (done + len(y)) / whole)
+            done += len(y)

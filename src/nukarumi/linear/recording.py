@@ -10,7 +10,7 @@ import numpy as np
 
 from nukarumi import rules
 from nukarumi.linear.learner import Floats, Learner
-from nukarumi.linear.losses import LOSSES, softmax
+from nukarumi.linear.slopes import slopes
 from nukarumi.optim._rate import rate_function
 from nukarumi.optim.engine.recipe import recipe
 from nukarumi.trail import SMALL, Trail, read_array
@@ -65,8 +65,8 @@ def recorded(model: LinearModel, X: Any, targets: Floats, weight: Floats) -> Ite
     learner = model._learner
     before = _arrays(learner)
     scores = model._raw(X)
-    loss, slopes = _slopes(learner, scores, targets, weight)
-    grads = {"coef": np.asarray((X.T @ slopes).T), "intercept": slopes.sum(axis=0)}
+    loss, by_score = _slopes(learner, scores, targets, weight)
+    grads = {"coef": np.asarray((X.T @ by_score).T), "intercept": by_score.sum(axis=0)}
     yield
     trail, after = model.trail_, _arrays(learner)
     if learner.t == (trail.steps[-1] if len(trail) else 0):
@@ -94,16 +94,5 @@ def _arrays(learner: Learner) -> dict[str, Floats]:
 def _slopes(learner: Learner, scores: Floats, targets: Floats, weight: Floats) -> tuple[float, Floats]:
     """The mean loss, and the slopes of its terms by score, (rows, outputs)."""
     share = weight / weight.sum() if weight.any() else weight
-    if learner.several:
-        mine = np.arange(len(scores)), targets[0].astype(np.intp)
-        likely = softmax(scores)
-        loss = float(-(share @ np.log(likely[mine])))
-        likely[mine] -= 1.0
-        return loss, likely * share[:, None]
-    value, slope = LOSSES[learner.loss]
-    pairs = [
-        (float(p), float(y)) for row, of in zip(scores.T, targets, strict=True) for p, y in zip(row, of, strict=True)
-    ]
-    values = np.array([value(p, y, learner.at) for p, y in pairs]).reshape(targets.shape)
-    slopes = np.array([slope(p, y, learner.at) for p, y in pairs]).reshape(targets.shape)
-    return float((values @ share).mean()), (slopes * share).T
+    values, each = slopes(learner.loss, learner.at, scores, targets)
+    return float((values.T @ share).mean()), each * share[:, None]

@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ examples:
   nukarumi fit train.svm --penalty l1 --alpha 1e-5 --update rda --model sparse.safetensors
   nukarumi fit more.svm --start out.safetensors --model out.safetensors     go on with a model
   zcat *.vw.gz | nukarumi fit - --format vw --model out.safetensors          read standard input
+  nukarumi fit 'days/*.svm' --engine ray --address auto --workers 8 --model out.safetensors     on a Ray cluster
   nukarumi predict out.safetensors test.svm > predictions.txt
 
 from Vowpal Wabbit: vw -d FILE -f MODEL --loss_function X -l X -b N --noconstant --adaptive
@@ -49,8 +50,17 @@ and vw -t -i MODEL -d FILE -p OUT is nukarumi predict MODEL FILE > OUT
 """
 
 
-def add_commands(commands: Any) -> None:
-    """Add ``fit`` and ``predict`` to the commands of the command line."""
+def add_commands(commands: Any, on_ray: Callable[..., Any]) -> None:
+    """Add ``fit`` and ``predict`` to the commands of the command line.
+
+    Parameters
+    ----------
+    commands
+        Where they are added.
+    on_ray
+        Fits a model on a Ray cluster: is given the model, what the examples are called, the cluster's address, and
+        by name what `nukarumi.linear.fit_file` takes and what the options of the cluster say.
+    """
     fit = commands.add_parser(
         "fit",
         help="train a linear model by Adagrad from a file of any size",
@@ -60,7 +70,12 @@ def add_commands(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = fit.add_argument
-    add("train", type=Path, metavar="FILE", help="examples to learn from; - is standard input")
+    add(
+        "train",
+        type=Path,
+        metavar="FILE",
+        help="examples to learn from; - is standard input; with --engine ray also a folder or a pattern",
+    )
     add("--test", type=Path, metavar="FILE", help="examples to judge by")
     add("--model", type=Path, metavar="FILE", help="where to save the model, as safetensors (default: nowhere)")
     add("--start", type=Path, metavar="FILE", help="a saved model to go on with, with its settings")
@@ -86,7 +101,8 @@ def add_commands(commands: Any) -> None:
     add("--json", action="store_true", help="print the result as JSON (default: as sentences)")
     add("--quiet", action="store_true", help="show no progress and no notes (default: on standard error)")
     _add_format(fit)
-    fit.set_defaults(run=_fit, usual=fit.get_default)
+    _add_cluster(fit)
+    fit.set_defaults(run=_fit, on_ray=on_ray, usual=fit.get_default)
 
     predict = commands.add_parser(
         "predict",
@@ -118,25 +134,39 @@ def _add_format(command: Any) -> None:
     )
 
 
+CLUSTER = ("address", "method", "workers", "batch", "staleness", "shards", "share", "journal", "sync")
+
+
+def _add_cluster(command: Any) -> None:
+    group = command.add_argument_group("on many machines")
+    add = group.add_argument
+    add("--engine", choices=["local", "ray"], default="local", help="this process, or a Ray cluster (default: local)")
+    add("--address", metavar="HOST:PORT", help="the cluster's head, or auto (default: a Ray of its own, here)")
+    add("--method", choices=["downpour", "average"], help="weights in a shared table, or averaged (default: downpour)")
+    add("--workers", type=int, metavar="N", help="how many learn at once (default: one a CPU)")
+    add("--batch", type=int, metavar="N", help="downpour: examples of a push (default: 32)")
+    add("--staleness", type=int, metavar="N", help="downpour: pushes a worker runs ahead (default: 0)")
+    add("--shards", type=int, metavar="N", help="downpour: parts of the table (default: one a node)")
+    add("--share", type=int, metavar="N", help="average: examples a worker learns from in a round (default: 512)")
+    add(
+        "--journal",
+        metavar="FOLDER",
+        help="downpour: shared folder for what shards have seen (default: a temporary one)",
+    )
+    add("--sync", action="store_true", default=None, help="downpour: pushes on the disk at once (default: when it may)")
+
+
 def _reading(chosen: argparse.Namespace, bits: int = 18) -> dict[str, Any]:
     return {"format": chosen.format, "bits": chosen.bits or bits, "label": chosen.label}
 
 
 def _fit(chosen: argparse.Namespace) -> int:
     from nukarumi._errors import BadInput  # noqa: PLC0415
-    from nukarumi._files import checked_input, checked_output  # noqa: PLC0415
-    from nukarumi.linear.reading import batches, format_of, is_standard_input, name_of  # noqa: PLC0415
+    from nukarumi.linear.reading import batches, name_of  # noqa: PLC0415
     from nukarumi.linear.storage import load_with_about, save  # noqa: PLC0415
     from nukarumi.linear.streaming import fit_file  # noqa: PLC0415
 
-    for path, what in ((chosen.train, "FILE"), (chosen.test, "--test"), (chosen.start, "--start")):
-        if path is not None and not (what == "FILE" and is_standard_input(path)):
-            with checked_input(path, what).open("rb"):  # before an hour of training, not after it
-                pass
-    kinds = [chosen.format or format_of(path) for path in (chosen.train, chosen.test) if path is not None]
-    for path, what, name in ((chosen.model, "--model", "model.safetensors"), (chosen.trail, "--trail", "trail.st")):
-        if path is not None:
-            checked_output(path, what, name)
+    cluster, kinds = _asked(chosen)
     model, about = (_new(chosen), {"bits": 18}) if chosen.start is None else load_with_about(chosen.start)
     reading = _reading(chosen, about["bits"])
     if chosen.test is not None and next(batches(chosen.test, **reading), None) is None:
@@ -156,7 +186,11 @@ def _fit(chosen: argparse.Namespace) -> int:
             last[:] = [standing]
             tell(standing)
 
-        fit_file(model, chosen.train, passes=chosen.passes, classes=_classes(chosen), progress=progress, **reading)
+        given = {"passes": chosen.passes, "classes": _classes(chosen), "progress": progress, **reading}
+        if chosen.engine == "ray":
+            chosen.on_ray(model, chosen.train, cluster.pop("address", None), **given, **cluster)
+        else:
+            fit_file(model, chosen.train, **given)
     found: dict[str, Any] = {
         "train": name_of(chosen.train),
         "examples": model.t_ - before,
@@ -178,6 +212,42 @@ def _fit(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _asked(chosen: argparse.Namespace) -> tuple[dict[str, Any], list[Format]]:
+    """The options of the cluster that were given, and the formats; everything is looked at before an hour of training.
+
+    Raises
+    ------
+    BadInput
+        If an option does not go with the engine, or a file cannot be read or written.
+    """
+    from nukarumi._errors import BadInput  # noqa: PLC0415
+    from nukarumi._files import checked_input, checked_output  # noqa: PLC0415
+    from nukarumi.linear.reading import format_of, is_standard_input  # noqa: PLC0415
+
+    local = chosen.engine == "local"
+    cluster = {name: getattr(chosen, name) for name in CLUSTER if getattr(chosen, name) is not None}
+    if cluster and local:
+        option = f"--{next(iter(cluster))}"
+        raise BadInput(
+            f"{option} must come with --engine ray", "--engine local", f"add --engine ray, or leave {option} out"
+        )
+    if not local and is_standard_input(chosen.train):
+        raise BadInput(
+            "--engine ray reads files that every machine sees", "- for standard input", "write it to a file first"
+        )
+    read = [(chosen.train, "FILE")] if local else []
+    read += [(chosen.test, "--test"), (chosen.start, "--start")]
+    for path, what in read:
+        if path is not None and not (what == "FILE" and is_standard_input(path)):
+            with checked_input(path, what).open("rb"):
+                pass
+    kinds = [chosen.format or format_of(path) for path, what in read if path is not None and what != "--start"]
+    for path, what, name in ((chosen.model, "--model", "model.safetensors"), (chosen.trail, "--trail", "trail.st")):
+        if path is not None:
+            checked_output(path, what, name)
+    return cluster, kinds
+
+
 def _idle(chosen: argparse.Namespace, kinds: list[Format]) -> Iterator[str]:
     """A sentence for what was asked for and has no effect."""
     asked = [name for name in (*SETTINGS, "bits", "label") if getattr(chosen, name) != chosen.usual(name)]
@@ -189,6 +259,8 @@ def _idle(chosen: argparse.Namespace, kinds: list[Format]) -> Iterator[str]:
         yield f"a model that goes on keeps its settings, so this has no effect: {idle(*SETTINGS)}"
     if chosen.start is None and chosen.penalty == "none" and idle("alpha", "l1_ratio"):
         yield f"without --penalty this has no effect: {idle('alpha', 'l1_ratio')}"
+    if chosen.engine == "ray":
+        return  # which formats a folder or a pattern holds is found out on the cluster
     if "vw" not in kinds and idle("bits"):
         yield "without Vowpal Wabbit's text this has no effect: --bits"
     if "parquet" not in kinds and idle("label"):

@@ -35,14 +35,14 @@ class Engine(Protocol):
 
 
 class RunError(RuntimeError):
-    """A run that failed twice: which one, and what to do.
+    """A run that cannot be brought to its end: which one, what happened, and what to do.
 
     Parameters
     ----------
     task
         The task; its ``str`` names it.
     reason
-        What went wrong, in words.
+        What it did, in words that go on after its name: "failed twice: ...".
     cure
         What to do about it.
     """
@@ -52,7 +52,7 @@ class RunError(RuntimeError):
         self.task, self.reason, self.cure = str(task), reason, cure
 
     def __str__(self) -> str:
-        return f"the run {self.task} failed twice: {self.reason}. Cure: {self.cure}."
+        return f"the run {self.task} {self.reason}. Cure: {self.cure}."
 
 
 class Serial:

@@ -139,7 +139,8 @@ class Local:
                 if error is None
                 else "mend the problem or the optimizer it names"
             )
-            raise RunError(job.task, reason, f"{cure}; what was finished is kept, resume the race") from error
+            kept = "what was finished is kept, resume the race"
+            raise RunError(job.task, f"failed twice: {reason}", f"{cure}; {kept}") from error
         job.failures, job.alone = job.failures + 1, True
         waiting.appendleft(job)
 

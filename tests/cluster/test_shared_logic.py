@@ -1,0 +1,249 @@
+"""Journals and the shards above them, without Ray: whatever is cut off, repeated, late or superseded."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nukarumi import Adagrad, Adam, Rows, RowwiseAdagrad
+from nukarumi._errors import BadInput, BadType
+from nukarumi.cluster import SharedTable
+from nukarumi.cluster.connect import own_versions
+from nukarumi.cluster.journal import Journal, Superseded
+from nukarumi.cluster.partition import Partition
+from nukarumi.cluster.shard import Blueprint
+from nukarumi.cluster.shared import Part, Plan, SharedShard
+
+ROWS, DIM = 20, 2
+
+
+def journal(folder: Path, *, sync: bool = False) -> Journal:
+    made = Journal(folder, sync=sync)
+    made.begin()
+    return made
+
+
+def kept(folder: Path) -> list[Any]:
+    """What the next term finds."""
+    found = journal(folder)
+    return [(told["n"], bytes(body)) for told, body in found.records()]
+
+
+@pytest.mark.parametrize("sync", [False, True])
+def test_what_was_written_is_read_by_the_next_term(tmp_path: Path, sync: bool) -> None:
+    first = journal(tmp_path / "shard", sync=sync)
+    for n in range(3):
+        first.append({"n": n}, b"abc", memoryview(b"d" * n))
+    assert kept(tmp_path / "shard") == [(0, b"abc"), (1, b"abcd"), (2, b"abcdd")]
+
+
+def test_a_record_cut_off_anywhere_ends_the_log_and_nothing_before_it(tmp_path: Path) -> None:
+    first = journal(tmp_path / "shard")
+    first.append({"n": 0}, b"whole")
+    whole = first.nbytes
+    first.append({"n": 1}, b"cut off")
+    log = tmp_path / "shard" / "log-00000001"
+    text = log.read_bytes()
+    for length in range(whole, len(text)):
+        log.write_bytes(text[:length])
+        assert kept(tmp_path / "shard") == [(0, b"whole")]
+    log.write_bytes(text[:-1] + b"?")
+    assert kept(tmp_path / "shard") == [(0, b"whole")]
+    log.write_bytes(text)
+    assert kept(tmp_path / "shard") == [(0, b"whole"), (1, b"cut off")]
+
+
+def test_who_was_taken_for_dead_acknowledges_nothing_more(tmp_path: Path) -> None:
+    old = journal(tmp_path)
+    old.append({"n": 0})
+    new = journal(tmp_path)
+    with pytest.raises(Superseded, match="later term than 1"):
+        old.append({"n": 1})
+    with pytest.raises(Superseded):
+        old.snapshot({"w": np.zeros(2)}, {})
+    assert new.term == 2
+    new.append({"n": 2})
+    assert new.state() is None
+
+
+def test_a_snapshot_cuts_the_log_and_a_kill_before_its_end_does_not(tmp_path: Path, monkeypatch: Any) -> None:
+    first = journal(tmp_path)
+    first.append({"n": 0})
+    monkeypatch.setattr("nukarumi.cluster.journal.write_atomically", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    with pytest.raises(OSError, match="full"):
+        first.snapshot({"w": np.arange(3.0)}, {"seen": 0})
+    first.append({"n": 1})
+    assert kept(tmp_path) == [(0, b""), (1, b"")]
+    monkeypatch.undo()
+    second = journal(tmp_path)
+    second.snapshot({"w": np.arange(3.0)}, {"seen": 7})
+    second.append({"n": 2})
+    assert kept(tmp_path) == [(2, b"")]
+    found = journal(tmp_path).state()
+    assert found is not None
+    assert found[0]["seen"] == 7
+    w = np.empty(3)
+    second.fill(found[1], {"w": w})
+    assert w.tolist() == [0.0, 1.0, 2.0]
+    assert not list(tmp_path.glob("log-00000001"))
+
+
+def test_a_damaged_snapshot_is_refused(tmp_path: Path) -> None:
+    first = journal(tmp_path)
+    first.snapshot({"w": np.arange(3.0)}, {})
+    [file] = tmp_path.glob("*.safetensors")
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    with pytest.raises(BadInput, match="must be a shard file as it was written"):
+        first.state()
+
+
+def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: Any) -> None:
+    first = journal(tmp_path)
+    first.append({"n": 0})
+    write = os.write
+
+    def half(file: int, text: Any) -> int:
+        write(file, bytes(text)[: len(text) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", half)
+    with pytest.raises(OSError, match="No space"):
+        first.append({"n": 1})
+    monkeypatch.undo()
+    first.append({"n": 2})
+    assert kept(tmp_path) == [(0, b""), (2, b"")]
+
+
+# Shards ---------------------------------------------------------------------------------------------------------------
+
+
+def plan(folder: Path, **changed: Any) -> Plan:
+    blueprint = Blueprint("table", DIM, "float64", Partition(ROWS, 1), changed.pop("optimizer", Adagrad(lr=0.1)))
+    given = {"init": 0.0, "sync": False, "log_bytes": 1 << 20, "timeout": 5.0, "versions": own_versions()}
+    return Plan(**{"blueprint": blueprint, "folder": str(folder), **given, **changed})
+
+
+def parts(count: int, seed: int = 3) -> list[Part]:
+    rng = np.random.default_rng(seed)
+    rows = [np.sort(rng.choice(ROWS, 5, replace=False)) for _ in range(count)]
+    return [Part(n + 1, n, 0.1, row, rng.normal(size=(5, DIM))) for n, row in enumerate(rows)]
+
+
+def local(pushed: list[Part], optimizer: Any = None) -> tuple[Any, Any]:
+    opt, w = optimizer or Adagrad(lr=0.1), np.zeros((ROWS, DIM))
+    for part in pushed:
+        opt.update({"table": w}, {"table": Rows(part.places, part.values)})
+    return w, opt.h["table"]
+
+
+def same(shard: SharedShard, pushed: list[Part], optimizer: Any = None) -> None:
+    w, h = local(pushed, optimizer)
+    everything = np.arange(ROWS)
+    assert shard.pull(everything, "w").tobytes() == w.tobytes()
+    assert shard.pull(everything, "h").tobytes() == h.tobytes()
+
+
+@pytest.mark.parametrize("log_bytes", [0, 500, 1 << 20])
+@pytest.mark.parametrize("kind", [Adagrad, RowwiseAdagrad])
+def test_a_shard_made_anew_after_every_push_is_the_same(tmp_path: Path, log_bytes: int, kind: Any) -> None:
+    asked = plan(tmp_path, log_bytes=log_bytes, optimizer=kind(lr=0.1))
+    pushed = parts(12)
+    for part in pushed:
+        assert SharedShard(asked, 0).push("one", [part]) == part.number
+    last = SharedShard(asked, 0)
+    same(last, pushed, kind(lr=0.1))
+    assert last.told()["applied"] == 12
+    assert last.seen("one") == 12
+    assert last.seen("other") == 0
+
+
+def test_repeated_pushes_are_left_out_and_gaps_refused(tmp_path: Path) -> None:
+    shard, pushed = SharedShard(plan(tmp_path), 0), parts(6)
+    assert shard.push("one", pushed[:2]) == 2
+    assert shard.push("one", pushed[:2]) == 2
+    assert shard.push("one", [pushed[4]]) == 2  # the third and fourth are still on their way
+    assert shard.push("one", pushed[1:]) == 6
+    same(shard, pushed)
+    with pytest.raises(BadInput, match="must touch the same shards whoever sends them"):
+        shard.push("one", [Part(9, 3, 0.1, pushed[0].places, pushed[0].values)])
+    assert shard.push("other", pushed[:1]) == 1
+    assert shard.told()["applied"] == 7
+
+
+def test_clients_of_any_name_keep_their_numbers_through_a_snapshot(tmp_path: Path) -> None:
+    shard, [part] = SharedShard(plan(tmp_path), 0), parts(1)
+    names = ["", "pass 1, piece 3", "ぬかるみ"]
+    for name in names:
+        shard.push(name, [part])
+    shard.snapshot()
+    assert [SharedShard(plan(tmp_path), 0).seen(name) for name in names] == [1, 1, 1]
+
+
+def test_a_push_that_memory_does_not_hold_is_applied_once_all_the_same(tmp_path: Path, monkeypatch: Any) -> None:
+    shard, pushed = SharedShard(plan(tmp_path), 0), parts(3)
+    shard.push("one", pushed[:1])
+    with monkeypatch.context() as patch:
+        patch.setattr(Adagrad, "update", lambda *_: (_ for _ in ()).throw(MemoryError("none")))
+        with pytest.raises(MemoryError, match="none"):
+            shard.push("one", pushed[1:2])
+    assert shard.push("one", pushed[1:]) == 3
+    same(shard, pushed)
+
+
+def test_a_full_journal_refuses_the_push(tmp_path: Path, monkeypatch: Any) -> None:
+    shard, pushed = SharedShard(plan(tmp_path), 0), parts(2)
+    shard.push("one", pushed[:1])
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", lambda *_: (_ for _ in ()).throw(OSError("full")))
+        with pytest.raises(OSError, match="full"):
+            shard.push("one", pushed[1:])
+    same(shard, pushed[:1])
+    shard.push("one", pushed[1:])
+    same(shard, pushed)
+
+
+def test_a_shard_begins_with_what_it_is_given(tmp_path: Path) -> None:
+    shard = SharedShard(plan(tmp_path), 0)
+    w, h = np.full((ROWS, DIM), 2.0), np.full((ROWS, DIM), 3.0)
+    shard.adopt({"w": w, "h": h})
+    again = SharedShard(plan(tmp_path), 0)
+    assert again.pull(np.arange(ROWS), "w").tobytes() == w.tobytes()
+    assert again.pull(np.arange(ROWS), "h").tobytes() == h.tobytes()
+
+
+def test_a_shard_on_a_node_of_another_version_refuses(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"the node of shard 0 has NumPy .* in place of 1.0"):
+        SharedShard(plan(tmp_path, versions={**own_versions(), "NumPy": "1.0"}), 0).seen("one")
+
+
+def test_a_shard_beyond_memory_says_its_size(tmp_path: Path) -> None:
+    made = Blueprint("table", 64, "float64", Partition(10**14, 2), Adagrad())
+    with pytest.raises(MemoryError, match=r"shard 1 of 2 .* GB.*Cure: take more shards"):
+        SharedShard(plan(tmp_path, blueprint=made), 1).seen("one")
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"rows": 0}, "rows must be at least 1"),
+        ({"dim": 0}, "dim must be a whole number of at least 1"),
+        ({"dtype": np.int32}, "dtype must be float32 or float64"),
+        ({"log_bytes": -1}, "log_bytes must be"),
+        ({"timeout": 0}, "timeout must be"),
+        ({"optimizer": "adagrad"}, "optimizer must be one of nukarumi's"),
+        ({"optimizer": Adam()}, "must not count steps"),
+        ({"optimizer": Adagrad(lr=lambda t: 0.1)}, "lr of a shared table must be a number"),
+        ({"optimizer": Adagrad(clip_norm=1.0)}, "takes no clip_norm"),
+        ({"init": {"v": np.zeros((9, 2))}}, "init must have letters of w, h"),
+        ({"init": {"w": np.zeros((8, 2))}}, r"arrays of shape \(9, 2\)"),
+    ],
+)
+def test_tables_that_make_no_sense_are_refused_before_ray(changed: dict[str, Any], says: str) -> None:
+    given = {"rows": 9, "dim": 2, "optimizer": Adagrad(), **changed}
+    with pytest.raises((BadInput, BadType), match=says):
+        SharedTable(given.pop("rows"), given.pop("dim"), **given)
