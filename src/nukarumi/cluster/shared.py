@@ -258,11 +258,11 @@ class Client:
         """Wait for the rows that `ask` has begun to pull."""
         shape, of, route, references = asked
         plan = self._plan.blueprint
+        answers = [
+            self._got(k, ref, lambda k=k: self._actors[k].pull.remote(route.parts[k], of))
+            for k, ref in zip(route.asked, references, strict=True)
+        ]
         by_row = of != "w" and plan.state()[of][0]
-        again = {
-            k: lambda k=k: self._actors[k].pull.remote(route.parts[k], of) for k in route.asked
-        }  # fmt: skip
-        answers = [self._got(k, ref, again[k]) for k, ref in zip(route.asked, references, strict=True)]
         wide = () if by_row else (plan.dim,)
         rows: Array = route.gathered(answers, wide, np.dtype(plan.dtype))
         return rows.reshape(*shape, *wide)
