@@ -29,10 +29,10 @@ Split = tuple[Any, Any, Any, Any]
 """Features and labels to learn from, and those to judge by."""
 
 
-def of_sentences(path: Path, splits: int) -> Iterator[Split]:
+def of_sentences(path: Path, seeds: range) -> Iterator[Split]:
     """Words and word pairs of sentences."""
     texts, y = sentences(path)
-    for seed in range(splits):
+    for seed in seeds:
         order = np.random.default_rng(seed).permutation(len(texts))
         train, test = np.split(order, [3 * len(order) // 4])
         words = CountVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), min_df=2, binary=True, dtype=np.float64)
@@ -40,9 +40,9 @@ def of_sentences(path: Path, splits: int) -> Iterator[Split]:
         yield X, y[train], words.transform([texts[i] for i in test]), y[test]
 
 
-def of_zipf(rows: int, columns: int = 200_000, wide: int = 40) -> Iterator[Split]:
+def of_zipf(rows: int, seed: int, columns: int = 200_000, wide: int = 40) -> Iterator[Split]:
     """Rows of features that follow Zipf's law, labelled by a hidden linear model with noise."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     popular = 1.0 / np.arange(1, columns + 1)
     chosen = rng.choice(columns, size=(rows, wide), p=popular / popular.sum())
     X = csr_matrix((np.ones(rows * wide), chosen.ravel(), np.arange(0, rows * wide + 1, wide)), shape=(rows, columns))
@@ -109,6 +109,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[2, 4])
     parser.add_argument("--staleness", type=int, default=0)
     parser.add_argument("--splits", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0, help="of the first split (default: 0)")
     parser.add_argument("--address")
     chosen = parser.parse_args()
     engine = Ray(chosen.address, cpus=None if chosen.address else max(chosen.workers))
@@ -116,10 +117,11 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory() as folder, as_file(shipped) as reviews:
             if chosen.zipf:
-                judge("Zipf", of_zipf(chosen.zipf), chosen, engine, Path(folder))
+                judge("Zipf", of_zipf(chosen.zipf, chosen.seed), chosen, engine, Path(folder))
             else:
+                seeds = range(chosen.seed, chosen.seed + chosen.splits)
                 for path in chosen.files or [reviews]:
-                    judge(path.name, of_sentences(path, chosen.splits), chosen, engine, Path(folder))
+                    judge(path.name, of_sentences(path, seeds), chosen, engine, Path(folder))
     finally:
         engine.close()
 
