@@ -11,6 +11,7 @@ import doctest
 import math
 import os
 import pickle
+import re
 import subprocess
 import sys
 import warnings
@@ -741,3 +742,29 @@ def test_the_page_runs() -> None:
     failed, tried = doctest.testfile(str(ROOT / "docs" / "rows.md"), module_relative=False)
     assert tried > 5
     assert failed == 0
+
+
+@pytest.mark.parametrize("cls", FAMILY, ids=lambda cls: cls.__name__)
+def test_the_effective_rate_of_some_rows_is_that_of_all(cls: type[Optimizer]) -> None:
+    opt, params = cls(), {"words": np.ones((9, 4))}
+    opt.update(params, {"words": np.random.default_rng(0).normal(size=(9, 4))})
+    rows = np.array([7, 2, 2])
+    assert np.array_equal(opt.effective_lr("words", rows), opt.effective_lr("words")[rows])
+    assert opt.effective_lr("words", []).shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind", "said"),
+    [
+        ([9], BadInput, "among the parameter's 9. Received: 9"),
+        ([0, -1], BadInput, "Received: -1"),
+        ([[0]], BadInput, "one dimension"),
+        ([0.0], BadType, "whole numbers"),
+        ([True], BadType, "whole numbers"),
+    ],
+)
+def test_rows_without_a_rate_are_refused(rows: Any, kind: type[Exception], said: str) -> None:
+    opt = Adagrad()
+    opt.update({"words": np.ones((9, 4))}, {"words": np.ones((9, 4))})
+    with pytest.raises(kind, match=re.escape(said)):
+        opt.effective_lr("words", rows)

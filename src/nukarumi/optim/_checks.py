@@ -10,7 +10,16 @@ import numpy as np
 
 from nukarumi._errors import BadInput, BadType
 
-__all__ = ["admit", "compute_type", "first_nonfinite", "refuse_keys", "refuse_overlaps", "require", "require_state"]
+__all__ = [
+    "admit",
+    "compute_type",
+    "first_nonfinite",
+    "refuse_keys",
+    "refuse_overlaps",
+    "require",
+    "require_rows",
+    "require_state",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -68,6 +77,32 @@ def require_state(where: str, state: Any) -> None:
         raise BadType(f"{where} must be a float32 or float64 array", str(kind), "np.zeros(shape, np.float32)")
     _plain(where, state)
     _room_of_its_own(where, state)
+
+
+def require_rows(rows: Any, shape: tuple[int, ...]) -> Array:
+    """Numbers of rows of a parameter, or a refusal.
+
+    Raises
+    ------
+    BadType
+        If they are not whole numbers.
+    BadInput
+        If they are not in one dimension, or the parameter has no such row.
+    """
+    found = np.asarray(rows)
+    if found.size == 0:
+        found = found.astype(np.int64)
+    if found.dtype.kind not in "iu":
+        raise BadType("rows must be whole numbers", f"dtype {found.dtype}", "rows.astype(np.int64)")
+    if found.ndim != 1:
+        raise BadInput("rows must have one dimension", f"shape {found.shape}", "rows.reshape(-1)")
+    length = shape[0] if shape else 0
+    bad = (found < 0) | (found >= length)
+    if bad.any():
+        raise BadInput(
+            f"rows must be among the parameter's {length}", f"{found[bad][0]}", "leave it out; numbers start at 0"
+        )
+    return found
 
 
 def _room_of_its_own(where: str, array: Array) -> None:

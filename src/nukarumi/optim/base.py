@@ -560,7 +560,7 @@ class Optimizer:
 
     # What it is doing -------------------------------------------------------------------------------------------------
 
-    def effective_lr(self, name: Any) -> Array:
+    def effective_lr(self, name: Any, rows: Any = None) -> Array:
         """The learning rate that each entry of a parameter really gets now.
 
         It is read off the rule itself: what the rule subtracts from ``w`` for a gradient of 1 (Adam: a first moment
@@ -571,15 +571,19 @@ class Optimizer:
         ----------
         name
             Name of a parameter that has been updated before.
+        rows
+            Whole numbers, shape (n,): only these rows of the parameter, at the cost of these. None: all.
 
         Returns
         -------
-        Array of the parameter's shape, in the type computed in.
+        Array of the parameter's shape, or (n, *trailing), in the type computed in.
 
         Raises
         ------
         BadInput
-            If there has been no update of this name yet.
+            If there has been no update of this name yet, or it has no such row.
+        BadType
+            If rows are not whole numbers.
 
         Examples
         --------
@@ -594,7 +598,7 @@ class Optimizer:
         for part in plan.parts if plan else ():
             for leaf in part.group.leaves:
                 if leaf.name == name:
-                    return self._rate_of(part, leaf)
+                    return self._rate_of(part, leaf, None if rows is None else _checks.require_rows(rows, leaf.shape))
         raise BadInput(
             "effective_lr needs a parameter of the last update",
             repr(name),
@@ -602,17 +606,19 @@ class Optimizer:
             + (", ".join(map(repr, plan.names)) if plan else "its names"),
         )
 
-    def _rate_of(self, part: _Part, leaf: Leaf) -> Array:
+    def _rate_of(self, part: _Part, leaf: Leaf, rows: Array | None) -> Array:
         from nukarumi.optim._rate import rate_function  # noqa: PLC0415
 
         made = recipe(self._rule(part.values), (), part.group.recipe.eps_inside)
         function, names = rate_function(made, type(self).state_names, type(self).brakes)
         now = _Part(part.group, part.members, part.values, max(0, part.clock - 1))
         given = dict(zip(part.group.recipe.settings, self._arguments(now, 1.0, {}), strict=True))
-        states = [state.reshape((*state.shape, *[1] * (len(leaf.shape) - state.ndim))) for state in leaf.states]
+        shape = leaf.shape if rows is None else (len(rows), *leaf.shape[1:])
+        taken = leaf.states if rows is None else [state[rows] for state in leaf.states]
+        states = [state.reshape((*state.shape, *[1] * (len(shape) - state.ndim))) for state in taken]
         with np.errstate(all="ignore"):
             rate = function(*states, *(given[name] for name in names))
-        return np.array(np.broadcast_to(rate, leaf.shape), leaf.dtype)
+        return np.array(np.broadcast_to(rate, shape), leaf.dtype)
 
     # Keeping it -------------------------------------------------------------------------------------------------------
 

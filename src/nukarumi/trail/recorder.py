@@ -40,8 +40,10 @@ class Steps(Protocol):
         """Do one update in place."""
         ...
 
-    def effective_lr(self, name: str) -> Any:
-        """The learning rate that each entry of a parameter got in the last update.
+    def effective_lr(self, name: str, rows: Any = None) -> Any:
+        """The learning rate that each entry of a parameter got in the last update; with rows, only those rows.
+
+        Rows are only asked for of a parameter whose gradient came by rows.
 
         Raises
         ------
@@ -162,10 +164,10 @@ class Recorder:
             else:
                 np.copyto(kept, array)
 
-    def _rate(self, name: str) -> Any:
+    def _rate(self, name: str, *rows: Any) -> Any:
         """The effective learning rate, or None for an array that the update left out (``on_nonfinite="skip"``)."""
         try:
-            return self.optimizer.effective_lr(name)
+            return self.optimizer.effective_lr(name, *rows)
         except BadInput:
             return None
 
@@ -183,7 +185,8 @@ class Recorder:
                 arrays = getattr(self.optimizer, state, None)
                 if arrays is not None and name in arrays:
                     states[state] = arrays[name]
-            given, rate = self._rows.get(name), self._rate(name)
+            given = self._rows.get(name)
+            rate = self._rate(name) if given is None else self._rate(name, given.rows)
             if given is None:
                 pushed: Any = sample(grads[name])
                 small = after.size <= trail.small
@@ -191,9 +194,7 @@ class Recorder:
             else:
                 pushed, rows = given, given.rows
                 states = {letter: state[rows] for letter, state in states.items()}
-                readings[name] = reading = read_array(
-                    before, after[rows], given.values, states, None if rate is None else rate[rows]
-                )
+                readings[name] = reading = read_array(before, after[rows], given.values, states, rate)
             if name in self._samples and self._sampled == self.step - 1:
                 pair = aligned(pushed, self._samples[name])
                 if pair is not None:
