@@ -13,6 +13,7 @@ import pytest
 from nukarumi import Adagrad, Adam, Rows, RowwiseAdagrad
 from nukarumi._errors import BadInput, BadType
 from nukarumi.cluster import SharedTable
+from nukarumi.cluster.checkpoint import write_tensors
 from nukarumi.cluster.connect import own_versions
 from nukarumi.cluster.journal import Journal, Superseded
 from nukarumi.cluster.partition import Partition
@@ -31,6 +32,7 @@ def journal(folder: Path, *, sync: bool = False) -> Journal:
 def kept(folder: Path) -> list[Any]:
     """What the next term finds."""
     found = journal(folder)
+    found.state()
     return [(told["n"], bytes(body)) for told, body in found.records()]
 
 
@@ -58,6 +60,15 @@ def test_a_record_cut_off_anywhere_ends_the_log_and_nothing_before_it(tmp_path: 
     assert kept(tmp_path / "shard") == [(0, b"whole"), (1, b"cut off")]
 
 
+@pytest.mark.parametrize("rest", [bytes(64), b"\xff" * 64, b"\x40" + bytes(63)])
+def test_what_a_power_loss_leaves_behind_the_last_record_is_not_read(tmp_path: Path, rest: bytes) -> None:
+    first = journal(tmp_path)
+    first.append({"n": 0}, b"whole")
+    with (tmp_path / "log-00000001").open("ab") as log:
+        log.write(rest)
+    assert kept(tmp_path) == [(0, b"whole")]
+
+
 def test_who_was_taken_for_dead_acknowledges_nothing_more(tmp_path: Path) -> None:
     old = journal(tmp_path)
     old.append({"n": 0})
@@ -69,6 +80,36 @@ def test_who_was_taken_for_dead_acknowledges_nothing_more(tmp_path: Path) -> Non
     assert new.term == 2
     new.append({"n": 2})
     assert new.state() is None
+
+
+def test_nor_when_its_successors_snapshot_has_removed_all_the_logs_it_knew(tmp_path: Path) -> None:
+    late, later = journal(tmp_path), journal(tmp_path)
+    later.append({"n": 0})
+    journal(tmp_path).snapshot({"w": np.zeros(2)}, {"seen": 0})
+    for old in (late, later):
+        with pytest.raises(Superseded):
+            old.append({"n": 1})
+    with pytest.raises(Superseded):
+        late.snapshot({"w": np.ones(2)}, {"seen": 1})
+    found = journal(tmp_path).state()
+    assert found is not None
+    assert found[0]["seen"] == 0
+
+
+def test_a_snapshot_that_comes_while_a_successor_reads_makes_it_begin_again(tmp_path: Path, monkeypatch: Any) -> None:
+    old = journal(tmp_path)
+    old.append({"n": 0})
+    new: list[Journal] = []
+
+    def late(*given: Any) -> Any:  # the arrays are written, the snapshot is not real yet
+        new.append(journal(tmp_path))
+        assert new[0].state() is None
+        return write_tensors(*given)
+
+    monkeypatch.setattr("nukarumi.cluster.journal.write_tensors", late)
+    old.snapshot({"w": np.zeros(2)}, {})
+    with pytest.raises(FileNotFoundError):
+        list(new[0].records())
 
 
 def test_a_snapshot_cuts_the_log_and_a_kill_before_its_end_does_not(tmp_path: Path, monkeypatch: Any) -> None:
@@ -160,6 +201,27 @@ def test_a_shard_made_anew_after_every_push_is_the_same(tmp_path: Path, log_byte
     assert last.told()["applied"] == 12
     assert last.seen("one") == 12
     assert last.seen("other") == 0
+
+
+def test_a_push_that_ended_behind_its_successors_back_is_applied_once(tmp_path: Path) -> None:
+    asked, pushed = plan(tmp_path), parts(4)
+    log = tmp_path / "shard-00000" / "log-00000001"
+    old = SharedShard(asked, 0)
+    old.push("one", pushed[:1])
+    before = log.read_bytes()
+    old.push("one", pushed[1:2])
+    whole = log.read_bytes()
+    log.write_bytes(whole[: len(before) + 9])  # half of it is there when the successor reads
+    new = SharedShard(asked, 0)
+    assert new.seen("one") == 1
+    log.write_bytes(whole)  # and then all of it
+    assert new.push("other", pushed[2:3]) == 0  # lacks those before
+    assert new.push("one", pushed[1:3]) == 3
+    third = SharedShard(asked, 0)
+    same(third, pushed[:3])
+    assert third.push("one", pushed[1:]) == 4
+    same(SharedShard(asked, 0), pushed)
+    assert SharedShard(asked, 0).told()["applied"] == 4
 
 
 def test_repeated_pushes_are_left_out_and_gaps_refused(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ that term alone; the log's own name is the fence, because a term begins by makin
 
 A shard that comes up takes the next term, then reads the newest snapshot and every log from it on. One that was taken
 for dead and goes on all the same finds, before it acknowledges anything, that a later term exists, and stops. So a push
-was either in a log before its successor read it, or was never acknowledged. A record that a kill has cut off half way
-fails its sum; it was not acknowledged, and what stands behind it does not exist.
+was either in a log before its successor read it, or was never acknowledged. What such a one has still written behind
+its successor's back must not count later, when the push has been sent again: so every log begins with how far the logs
+before it had been read, and nobody reads them further. A record that a kill has cut off half way fails its sum; it was
+not acknowledged, and what stands behind it does not exist.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ Array = np.ndarray[Any, Any]
 _HEAD = struct.Struct("<QII")  # bytes of what follows, bytes of its first part (JSON), CRC-32 of all that follows
 _LOG = re.compile(r"log-(\d{8})")
 _SNAPSHOT = re.compile(r"snapshot-(\d{8})\.json")
+_BUILT_ON = "built on"
+"""What the first record of a log tells: for every log since the newest snapshot, how many of its bytes count."""
 
 
 class Superseded(RuntimeError):
@@ -66,6 +70,9 @@ class Journal:
         self.folder, self.sync = Path(folder), sync
         self.term, self.nbytes = 0, 0
         self._log = -1
+        self._first = 1  # the log behind the newest snapshot
+        self._built_on: dict[int, int] = {}  # bytes of each log from there on that count
+        self._settled = False
 
     def begin(self) -> None:
         """Take the next term; a process that held the one before can acknowledge nothing any more.
@@ -85,7 +92,7 @@ class Journal:
     def _take(self, term: int) -> None:
         log = os.open(self._path(term), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
         self.close()
-        self._log, self.term, self.nbytes = log, term, 0
+        self._log, self.term, self.nbytes, self._settled = log, term, 0, False
         if self.sync:
             sync_folder(self.folder)
 
@@ -98,18 +105,48 @@ class Journal:
             If its file has been changed.
         """
         terms = self._numbers(_SNAPSHOT)
+        self._first = max(terms, default=1)
         if not terms:
             return None
-        told = json.loads((self.folder / f"snapshot-{max(terms):08d}.json").read_bytes())
+        told = json.loads((self.folder / f"snapshot-{self._first:08d}.json").read_bytes())
         stretch = Stretch(told["file"], 0, 0, told["bytes"], told["sha256"])
         return told, stretch.check(self.folder)
 
     def records(self) -> Iterator[tuple[dict[str, Any], bytes]]:
-        """Every push since the newest snapshot and before this term, in the order in which they were applied."""
-        first = max(self._numbers(_SNAPSHOT), default=0)
-        for term in self._numbers(_LOG):
-            if first <= term < self.term:
-                yield from _read(self._path(term))
+        """Every push since the snapshot that `state` has found and before this term, in the order of their application.
+
+        Raises
+        ------
+        FileNotFoundError
+            If a predecessor that is not quite dead has put a newer snapshot in their place; begin again.
+        """
+        self._built_on, limits = {}, self._limits()
+        for term in range(self._first, self.term):
+            self._built_on[term] = 0
+            for told, body, end in _read(self._path(term), limits.get(term)):
+                self._built_on[term] = end
+                if _BUILT_ON not in told:
+                    yield told, body
+
+    def _limits(self) -> dict[int, int]:
+        """How far the last term that answered anybody has read the logs before it."""
+        for term in reversed(range(self._first, self.term)):
+            for told, _, _ in _read(self._path(term)):
+                if _BUILT_ON in told:
+                    return {int(number): end for number, end in told[_BUILT_ON].items()}
+                break
+        return {}
+
+    def settle(self) -> None:
+        """Write down which bytes of the logs before this term count; before anything is answered from them.
+
+        Raises
+        ------
+        OSError, Superseded
+            As for `append`.
+        """
+        self._write({_BUILT_ON: self._built_on})
+        self._settled = True
 
     def append(self, told: Mapping[str, Any], *parts: bytes | memoryview) -> None:
         """Write one push, so that it may be acknowledged.
@@ -121,6 +158,11 @@ class Journal:
         Superseded
             If another process has begun a later term.
         """
+        if not self._settled:
+            self.settle()
+        self._write(told, *parts)
+
+    def _write(self, told: Mapping[str, Any], *parts: bytes | memoryview) -> None:
         first = json.dumps(told).encode()
         rest = b"".join(parts)
         check = zlib.crc32(rest, zlib.crc32(first))
@@ -131,12 +173,19 @@ class Journal:
                 written += os.write(self._log, record[written:])
             if self.sync:
                 os.fsync(self._log)
-        except OSError:
-            os.ftruncate(self._log, self.nbytes)
+        except BaseException:
+            try:
+                os.ftruncate(self._log, self.nbytes)
+            except OSError:
+                self.close()  # nobody would read what comes behind half a record
             raise
         self.nbytes += len(record)
-        if self._path(self.term + 1).exists():
-            raise Superseded(f"{self.folder.name} has a later term than {self.term}")
+        # A later snapshot removes this log before the next one, so it must be asked for after that.
+        if self._path(self.term + 1).exists() or not self._path(self.term).exists():
+            raise self._superseded()
+
+    def _superseded(self) -> Superseded:
+        return Superseded(f"{self.folder.name} has a later term than {self.term}")
 
     def snapshot(self, arrays: Mapping[str, Array], told: Mapping[str, Any]) -> None:
         """Write all that the shard is, and begin a new log behind it; older files go.
@@ -148,10 +197,15 @@ class Journal:
         Superseded
             If another process has begun a later term.
         """
+        built_on = {**self._built_on, self.term: self.nbytes}
         try:
             self._take(self.term + 1)
         except FileExistsError:
-            raise Superseded(f"{self.folder.name} has a later term than {self.term}") from None
+            raise self._superseded() from None
+        if max(self._numbers(_LOG)) > self.term:  # this number had been taken, and its log removed since
+            raise self._superseded()
+        self._built_on = built_on
+        self.settle()
         name = f"snapshot-{self.term:08d}"
         length, found = write_tensors(self.folder / f"{name}.safetensors", arrays)
         body = {**told, "file": f"{name}.safetensors", "bytes": length, "sha256": found}
@@ -179,11 +233,15 @@ class Journal:
         return sorted(int(found[1]) for path in self.folder.iterdir() if (found := kind.fullmatch(path.name)))
 
 
-def _read(path: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """The whole records of a log; the first that is not whole is its end."""
+def _read(path: Path, limit: int | None = None) -> Iterator[tuple[dict[str, Any], bytes, int]]:
+    """The whole records of a log up to so many bytes, and where each ends; the first that is not whole is its end."""
     with path.open("rb") as file:
+        end, stop = 0, os.fstat(file.fileno()).st_size if limit is None else limit
         while len(head := file.read(_HEAD.size)) == _HEAD.size:
             length, first, check = _HEAD.unpack(head)
+            end += _HEAD.size + length
+            if end > stop or not 0 < first <= length:  # zeros, say, that a power loss has left
+                return
             body = file.read(length)
             if len(body) < length or zlib.crc32(body) != check:
                 return
@@ -191,4 +249,4 @@ def _read(path: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
                 told = json.loads(body[:first])
             except ValueError as broken:  # its sum is right, so nukarumi never wrote it
                 raise BadInput(f"{path} must be a log of nukarumi's", str(broken), "look what wrote it") from broken
-            yield told, body[first:]
+            yield told, body[first:], end

@@ -178,7 +178,9 @@ class SharedShard:
     def _come_up(self) -> None:
         plan = self._plan
         compare(plan.versions, own_versions(), f"the node of shard {self._number}")
-        journal = Journal(Path(plan.folder) / f"shard-{self._number:05d}", sync=plan.sync)
+        if self._journal is not None:
+            self._journal.close()
+        self._journal = journal = Journal(Path(plan.folder) / f"shard-{self._number:05d}", sync=plan.sync)
         journal.begin()
         shard = Shard(plan.blueprint, self._number)
         found = journal.state()
@@ -195,7 +197,8 @@ class SharedShard:
             places = np.frombuffer(body, np.int64, told["rows"])
             values = np.frombuffer(body, kind, offset=places.nbytes).reshape(-1, dim)
             self._apply(shard, told["client"], Part(told["number"], 0, told["lr"], places, values))
-        self._shard, self._journal = shard, journal
+        journal.settle()
+        self._shard = shard
 
 
 class Client:
