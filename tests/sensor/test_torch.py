@@ -310,6 +310,52 @@ def test_a_late_group_and_an_unused_parameter():
     assert np.isnan(sensor.trail.column("param1.0", "gradient_norm")[0])
 
 
+def test_a_checkpoint_that_is_loaded_and_a_parameter_that_is_exchanged():
+    p, q = torch.nn.Parameter(torch.ones(4)), torch.nn.Parameter(torch.full((4,), 5.0))
+    optimizer = torch.optim.Adagrad([p], lr=0.1)
+    sensor = watch(optimizer, every=1)
+    for change in ("none", "checkpoint", "parameter"):
+        if change == "checkpoint":
+            optimizer.load_state_dict(optimizer.state_dict())  # new groups take the place of the old ones
+            optimizer.param_groups[0]["lr"] = 0.01
+        elif change == "parameter":
+            optimizer.param_groups[0]["params"][0] = q
+        for one in optimizer.param_groups[0]["params"]:
+            one.grad = torch.ones(4)
+        optimizer.step()
+    rates = sensor.trail.column("param0.0", "effective_lr")[:2, 3]
+    np.testing.assert_allclose(rates, [0.1, 0.01 / 2**0.5], rtol=1e-6)
+    assert sensor.row["param0.0'/weight_norm"] == pytest.approx(float(q.detach().norm()))
+
+
+def test_a_parameter_whose_memory_was_taken_away_is_left_alone():
+    used, parked = torch.nn.Parameter(torch.ones(3000)), torch.nn.Parameter(torch.ones(3000))
+    optimizer = torch.optim.Adagrad([used, parked], lr=0.1)
+    sensor = watch(optimizer, every=1)
+    used.grad = torch.ones(3000)
+    parked.untyped_storage().resize_(0)
+    optimizer.step()
+    assert sensor.attached
+    assert list(sensor.trail.arrays) == ["param0.0"]
+
+
+def test_a_parameter_that_is_resized_within_a_step_ends_the_sensor_and_not_the_process():
+    parameter = torch.nn.Parameter(torch.ones(100))
+    optimizer = torch.optim.SGD([parameter], lr=0.1)
+    sensor = watch(optimizer, every=1)
+
+    def larger(*_):
+        parameter.data = torch.ones(5_000_000)
+        parameter.grad = torch.ones(5_000_000)
+
+    optimizer.register_step_pre_hook(larger)
+    parameter.grad = torch.ones(100)
+    with pytest.warns(RuntimeWarning, match="the training goes on without it"):
+        optimizer.step()
+    assert not sensor.attached
+    assert parameter.detach()[-1] == 0.9
+
+
 def test_unknown_optimizers_are_refused_with_the_known_ones():
     weight = [torch.nn.Parameter(torch.ones(2))]
 

@@ -144,8 +144,13 @@ class _Jobs:
         self._counters = np.zeros(3, np.int64)
         self._counters_at = address(self._counters)
 
-    def do(self, streams: Sequence[int], samples: Sample | None, answers: Floats | None, threads: int) -> None:
-        """Do the jobs on streams at these addresses: those of all arrays' first stream, then of their second..."""
+    def do(
+        self, streams: Sequence[int], samples: Sample | None, answers: Floats | None, threads: int, keep: object = None
+    ) -> None:
+        """Do the jobs on streams at these addresses: those of all arrays' first stream, then of their second...
+
+        ``keep`` is whatever holds the streams that are written to.
+        """
         at, table = np.array(streams, np.int64).reshape(self._streams, self._count), self._table
         np.add(at.T[self.owner], self._byte, out=table[:, 8 : 8 + self._streams])
         if samples is not None:
@@ -153,7 +158,8 @@ class _Jobs:
         if answers is not None:
             np.add(self._answer, address(answers), out=table[:, 7])
         if threads > 1 and self._size >= SHARED:
-            pool.run(self._run, self._at, len(table), 0, threads, (table, self._keep))
+            # Held as well: what a helper writes to after an interrupt of the caller.
+            pool.run(self._run, self._at, len(table), 0, threads, (table, self._keep, samples, answers, keep))
         else:
             self._counters[:] = 0
             self._run(self._at, len(table), 0, self._counters_at)
@@ -184,7 +190,7 @@ class Copies:
 
     def take(self, given: Sequence[int], threads: int = 1) -> None:
         """Copy the arrays at these addresses."""
-        self._jobs.do([*given, *self.addresses], None, None, threads)
+        self._jobs.do([*given, *self.addresses], None, None, threads, self.arrays)
 
 
 class Samples:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -154,7 +155,7 @@ class TorchSensor(Sensor):
         super().__init__(optimizer, patterns=patterns, **options)
         self._names: dict[int, str] = named
         self._taken: set[str] = set()
-        self._size: list[int] = []
+        self._groups: list[tuple[Mapping[str, Any], list[Tensor]]] = []
         self._watched: list[tuple[str, Tensor, Mapping[str, Any]]] = []
         self._before: dict[int, Kept] = {}
         self._fresh: set[int] = set()
@@ -207,11 +208,13 @@ class TorchSensor(Sensor):
         return name
 
     def _parameters(self) -> list[tuple[str, Tensor, Mapping[str, Any]]]:
-        """Name, parameter and group of everything that is watched; worked out anew when a group comes or grows."""
+        """Name, parameter and group of everything that is watched; worked out anew when these are others.
+
+        ``load_state_dict`` puts new groups in the place of the old ones.
+        """
         groups = self.optimizer.param_groups
-        size = [len(group["params"]) for group in groups]
-        if size != self._size:
-            self._size, self._watched = size, []
+        if not _same_groups(self._groups, groups):
+            self._groups, self._watched = [(group, list(group["params"])) for group in groups], []
             for g, group in enumerate(groups):
                 for k, parameter in enumerate(group["params"]):
                     name = self.name_of(parameter, group, (g, k))
@@ -227,7 +230,7 @@ class TorchSensor(Sensor):
             return
         with self.guarded(), torch.no_grad():
             self._before, self._fresh = {}, set()
-            given, state = self._parameters(), self.optimizer.state
+            given, state = [one for one in self._parameters() if _there(one[1])], self.optimizer.state
             watched = [parameter for _, parameter, _ in given]
             self._fresh = {
                 id(p) for _, p, group in given
@@ -289,6 +292,20 @@ def _rows(gradient: Tensor) -> Tensor:
     """The rows for which a sparse gradient has an entry."""
     rows: Tensor = torch.unique(gradient.coalesce().indices()[0])
     return rows
+
+
+def _there(tensor: Tensor) -> bool:
+    """Whether a tensor has memory; some of those who split a model over processes take it away between uses."""
+    plain = type(tensor) in (Tensor, torch.nn.Parameter) and tensor.layout is torch.strided
+    return not plain or not tensor.numel() or tensor.untyped_storage().nbytes() > 0
+
+
+def _same_groups(known: Sequence[tuple[Any, list[Tensor]]], groups: Sequence[Any]) -> bool:
+    """Whether these groups, with their parameters, are the known ones themselves."""
+    return len(known) == len(groups) and all(
+        group is one and len(group["params"]) == len(own) and all(map(operator.is_, group["params"], own))
+        for (one, own), group in zip(known, groups, strict=True)
+    )
 
 
 def _same(number: Any) -> float | None:
@@ -408,6 +425,8 @@ class Tensors:
                 continue
             sizes = tuple(gradients[k].numel() for k in places)
             if (dtype, sizes) not in self._samples:
+                if len(self._samples) >= sweep.Sweeps.MOST:  # other parameters have gradients every time
+                    self._samples.clear()
                 self._samples[dtype, sizes] = sweep.Samples(run, dtype, sizes)
             taken = self._samples[dtype, sizes].take([gradients[k].data_ptr() for k in places])
             found |= dict(zip(places, taken, strict=True))
@@ -509,6 +528,8 @@ def _kind(seen: Touched) -> tuple[str, tuple[str, ...]]:
     """The type and the states' letters of a parameter that a sweep can read; "" and none for any other."""
     dtype, size = _dtype(seen.after), seen.after.numel()
     if not dtype or seen.kept.rows is not None or _dtype(seen.kept.copy) != dtype or _dtype(seen.gradient) != dtype:
+        return "", ()
+    if seen.kept.copy.numel() != size or seen.gradient.numel() != size:  # exchanged within the step
         return "", ()
     for state in seen.states.values():
         if _dtype(state) != dtype or state.numel() != size:
