@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
 import struct
+import threading
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -249,6 +252,18 @@ def test_the_name_tells_the_format_or_the_caller_does(tmp_path):
         list(batches(tmp_path / "x.dat", "vw", bits=40))
     with pytest.raises(FileNotFoundError):
         list(batches(tmp_path / "none.svm"))
+
+
+def test_nor_does_it_wait_for_a_standard_input_that_never_ends(monkeypatch):
+    out, into = os.pipe()
+    with open(out) as standard, open(into, "wb", buffering=0) as producer:
+        monkeypatch.setattr("sys.stdin", standard)
+        producer.write(b"1 0:1\n-1 1:1\n")
+        stopped = threading.Event()
+        reading = ahead(batches(Path("-"), "svmlight", block=8, stopped=stopped), stopped)
+        assert next(reading).y.tolist() == [1.0]
+        reading.close()  # joins the thread, which waits for the rest of a block
+        assert not standard.closed
 
 
 def test_the_thread_stops_when_nobody_wants_more(written):

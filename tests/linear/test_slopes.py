@@ -33,3 +33,11 @@ def test_softmax():
         slope = (slopes("softmax", 0.0, moved, targets)[0] - values)[:, 0] / step
         np.testing.assert_allclose(by_score[:, c], slope, atol=1e-5)
     assert np.allclose(np.exp(-values[:, 0]), softmax(scores)[np.arange(9), targets[0].astype(int)])
+
+
+def test_the_loss_of_an_example_that_seems_impossible_is_finite():
+    """As on one machine: its probability is 0 in float64, the logarithm of it is known all the same."""
+    scores, target = np.array([[0.0, 900.0, -900.0]]), np.array([[2.0]])
+    values, by_score = slopes("softmax", 0.0, scores, target)
+    assert values.tolist() == [[1800.0]]
+    assert by_score.tolist() == [[0.0, 1.0, -1.0]]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CLASSES", "LOSSES", "NUMBERS", "Loss", "sigmoid", "softmax"]
+__all__ = ["CLASSES", "LOSSES", "NUMBERS", "Loss", "sigmoid", "softmax", "softmax_losses"]
 
 
 def hinge(p: float, y: float, at: float) -> float:
@@ -130,3 +130,16 @@ def softmax(scores: NDArray[Any]) -> NDArray[np.float64]:
     """The probabilities that the scores of several classes stand for, (rows, classes)."""
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float64)
+
+
+def softmax_losses(scores: NDArray[Any], mine: NDArray[np.intp]) -> NDArray[np.float64]:
+    """``-log(softmax(scores))`` of every example's own class, (rows,), also where that probability rounds to 0.
+
+    Examples
+    --------
+    >>> softmax_losses(np.array([[0.0, 800.0]]), np.array([0])).tolist()
+    [800.0]
+    """
+    largest = scores.max(axis=1)
+    whole = np.exp(scores - largest[:, None]).sum(axis=1)
+    return np.asarray(np.log(whole) + (largest - scores[np.arange(len(scores)), mine]), np.float64)

@@ -6,15 +6,16 @@ however long the file.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import math
 import os
 import queue
+import select
 import sys
 import threading
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -126,8 +127,9 @@ def name_of(path: Path) -> str:
 
 
 def batches(
-    path: Path, format: Format | None = None, *, bits: int = 18, label: str | None = None, block: int = BLOCK
-) -> Iterator[Batch]:
+    path: Path, format: Format | None = None, *, bits: int = 18, label: str | None = None, block: int = BLOCK,
+    stopped: threading.Event | None = None,
+) -> Iterator[Batch]:  # fmt: skip
     """The rows of a file, in order, a batch at a time.
 
     Parameters
@@ -142,6 +144,8 @@ def batches(
         For "parquet": the column of labels; if not told, the one called label, y, target or class, else the last.
     block
         Bytes of text in a batch.
+    stopped
+        When it is set, standard input is not waited for any longer.
 
     Raises
     ------
@@ -155,13 +159,13 @@ def batches(
         if is_standard_input(path):
             raise BadInput("Parquet must be a file, which is read from its end", "standard input", "save it first")
         return _parquet(path, label)
-    return _text(path, kind, bits, block)
+    return _text(path, kind, bits, block, stopped)
 
 
-def ahead(items: Iterator[Batch]) -> Generator[Batch, None, None]:
-    """The same items, each made by a thread while the one before is in use."""
+def ahead(items: Iterator[Batch], stopped: threading.Event | None = None) -> Generator[Batch, None, None]:
+    """The same items, each made by a thread while the one before is in use; ``stopped`` is set when no more are."""
     ready: queue.Queue[tuple[Batch | None, BaseException | None]] = queue.Queue(1)
-    stopped = threading.Event()
+    stopped = stopped or threading.Event()
 
     def hand_over(item: Batch | None, error: BaseException | None) -> None:
         while not stopped.is_set():
@@ -237,13 +241,45 @@ def _parser(kind: Format) -> Callable[..., int]:
     return machine.native(f"read-{kind}", text, tuple(type_ for _, type_ in arguments), _inputs, _MADE_OF)
 
 
-def _text(path: Path, kind: Format, bits: int, block: int) -> Iterator[Batch]:
+class _Unwanted(Exception):
+    """Nobody waits for what standard input may still bring."""
+
+
+class _StandardInput:
+    """Standard input, read by a thread that never waits in a read, where nothing could wake it: after Ctrl-C, say."""
+
+    def __init__(self, stopped: threading.Event) -> None:
+        self._file: Any = sys.stdin.buffer
+        self._stopped = stopped
+
+    def read(self, size: int) -> bytes:
+        parts: list[bytes] = []
+        while size:
+            while sys.platform != "win32" and not select.select([self._file], [], [], 0.1)[0]:
+                if self._stopped.is_set():
+                    raise _Unwanted
+            part = self._file.read1(size)
+            if not part:
+                break
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+
+def _text(path: Path, kind: Format, bits: int, block: int, stopped: threading.Event | None = None) -> Iterator[Batch]:
     if kind == "vw" and not 1 <= bits <= 30:
         raise BadInput("bits must be a whole number from 1 to 30", bits, "pass bits=18")
     raw = sys.stdin.buffer if is_standard_input(path) else path.open("rb")
     size = max(1, os.fstat(raw.fileno()).st_size) if raw.seekable() else math.inf
-    path = Path(name_of(path))
-    with raw, gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw as file:
+    with contextlib.ExitStack() as stack:
+        file: BinaryIO | gzip.GzipFile | _StandardInput
+        if is_standard_input(path):
+            file = _StandardInput(stopped or threading.Event())
+        else:
+            file = stack.enter_context(raw)
+            if path.suffix == ".gz":
+                file = stack.enter_context(gzip.GzipFile(fileobj=raw))
+        path = Path(name_of(path))
         line, rest = 1, b""
         while True:
             try:
@@ -275,7 +311,7 @@ def _cut(path: Path, line: int, rest: bytes) -> BadInput:
     )
 
 
-def _block(file: BinaryIO | gzip.GzipFile, rest: bytes, block: int) -> tuple[bytes, bool]:
+def _block(file: BinaryIO | gzip.GzipFile | _StandardInput, rest: bytes, block: int) -> tuple[bytes, bool]:
     """About so many bytes more, with a line end unless the file has no more; and whether that was its end.
 
     A cut line is thus known of before anything is made of the lines before it.
@@ -465,7 +501,7 @@ def _newlines(path: Path, stop: int) -> int:
 # Parquet --------------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
+@contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """A Parquet file; what pyarrow says against it becomes one sentence."""
     try:

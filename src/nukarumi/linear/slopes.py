@@ -43,12 +43,9 @@ def slopes(loss: str, at: float, scores: Floats, targets: Floats) -> tuple[Float
     ([[0.75], [0.0]], [[-1.0], [0.0]])
     """
     if loss == "softmax":
-        mine = np.arange(len(scores)), targets[0].astype(np.intp)
-        likely = losses.softmax(scores)
-        with np.errstate(divide="ignore"):
-            values = -np.log(likely[mine])[:, None]
-        likely[mine] -= 1.0
-        return values, likely
+        mine, likely = targets[0].astype(np.intp), losses.softmax(scores)
+        likely[np.arange(len(scores)), mine] -= 1.0
+        return losses.softmax_losses(scores, mine)[:, None], likely
     p, y = np.ascontiguousarray(scores, np.float64), np.ascontiguousarray(targets.T, np.float64)
     value, slope = np.empty(p.shape), np.empty(p.shape)
     _loop(loss)(p.size, *(array.ctypes.data for array in (p, y)), at, value.ctypes.data, slope.ctypes.data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -108,7 +109,9 @@ def fit_file(
     curve: list[float] = []
     for epoch in range(1, passes + 1):
         found, met_before, weight_before, share = False, met, weight, 0.0
-        with closing(ahead(batches(path, format, bits=bits, label=label, block=block))) as reading:
+        stopped = threading.Event()
+        parts = batches(path, format, bits=bits, label=label, block=block, stopped=stopped)
+        with closing(ahead(parts, stopped)) as reading:
             for batch in reading:
                 found, share = True, batch.share
                 X, y, weights = _checked(learning, path, batch, classes)
@@ -216,7 +219,9 @@ def predict_file(
     ------
     predictions, labels
     """
-    with closing(ahead(batches(Path(path), format, bits=bits, label=label, block=block))) as reading:
+    stopped = threading.Event()
+    parts = batches(Path(path), format, bits=bits, label=label, block=block, stopped=stopped)
+    with closing(ahead(parts, stopped)) as reading:
         for batch in reading:
             if look is not None:
                 look(batch)
