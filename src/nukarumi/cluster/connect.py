@@ -178,7 +178,7 @@ class Session:
             )
         for reference in ready:
             try:
-                there = self.ray.get(reference)
+                there = self.ray.get(reference, timeout=self.seconds)
             except self.ray.exceptions.RayError:
                 continue  # the node has just gone; nothing will run on it
             compare(own_versions(), there, _name(asked[reference]))

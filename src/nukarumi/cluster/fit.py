@@ -105,7 +105,7 @@ class Blocks:
 
 
 class Learnt(NamedTuple):
-    """What a worker tells of a piece: examples, the sum of their losses and of their weights; and its own work."""
+    """What a worker tells of a piece: examples; the losses it has met, and the weights of those, summed; its work."""
 
     examples: int
     loss: float
@@ -482,9 +482,11 @@ def _downpour(piece: Piece, shared: tuple[LinearModel, Client, int, int], blocks
     model, common, batch, staleness = shared
     X, y, weight = _examples(piece, model, blocks)
     targets = model._targets(y)
-    client = common.named(f"pass {piece.epoch}, piece {piece.number}")
+    # A piece has one client and the same mini-batches in every pass: shards remember no more clients than pieces.
+    client = common.named(f"piece {piece.number}")
+    before = (piece.epoch - 1) * -(-(piece.end - piece.begin) // batch)
     learner = model._learner
-    met = 0.0
+    met, met_weight = 0.0, 0.0
     starts = iter(range(0, len(y), batch))
     asked: deque[tuple[int, slice, Array, Any, Any]] = deque()
 
@@ -494,7 +496,7 @@ def _downpour(piece: Piece, shared: tuple[LinearModel, Client, int, int], blocks
             return
         part = slice(start, start + batch)
         rows, near = compressed(X[part])
-        number = start // batch + 1
+        number = before + start // batch + 1
         asked.append((number, part, rows, near, None if client.has(number, rows) else client.ask(rows)))
 
     for _ in range(staleness + 1):
@@ -505,10 +507,10 @@ def _downpour(piece: Piece, shared: tuple[LinearModel, Client, int, int], blocks
             w = client.arrived(pulled)
             loss, values = gradient(learner, near, targets[:, part], weight[part], w)
             client.push(Rows(rows, values), number, unacknowledged=staleness)
-            met += loss
+            met, met_weight = met + loss, met_weight + float(weight[part].sum())
         ask()
     client.flush()
-    return Learnt(len(y), met, float(weight.sum()))
+    return Learnt(len(y), met, met_weight)  # of what a worker that died had pushed, nobody knows the loss any more
 
 
 def compressed(X: csr_matrix) -> tuple[Array, csr_matrix]:
