@@ -426,5 +426,15 @@ def test_sparse_matrices_that_point_outside_are_refused(data):
         broken.has_canonical_format = True  # what scipy would otherwise look at itself
         with pytest.raises(BadInput, match=says):
             AdagradClassifier(**ONCE).fit(broken, data[1])
+    for part, says in (
+        ("data", "a value for every entry"),
+        ("indices", "a value for every entry"),
+        ("indptr", "where each"),
+    ):
+        broken = X.copy()
+        setattr(broken, part, getattr(broken, part)[:9].copy())
+        broken.has_canonical_format = True
+        with pytest.raises(BadInput, match=says):
+            AdagradClassifier(**ONCE).fit(broken, data[1])
     with pytest.raises(BadInput, match="keep its 30 features"):
         AdagradClassifier(warm_start=True, **ONCE).fit(X, data[1]).fit(X[:, :9], data[1])

@@ -231,8 +231,14 @@ class Learner:
 def _check_places(X: Any) -> None:
     """The loops trust the columns of a matrix and the starts of its rows, so they are looked at first."""
     lengths = np.diff(X.indptr)
-    if X.indptr[0] != 0 or X.indptr[-1] > len(X.indices) or (lengths < 0).any():
+    if len(lengths) != X.shape[0]:
+        received = f"an indptr of {len(X.indptr)} entries for {X.shape[0]} rows"
+        raise BadInput("a sparse matrix must say where each of its rows begins and ends", received, "build it anew")
+    if X.indptr[0] != 0 or (lengths < 0).any():
         raise BadInput("the rows of a sparse matrix must start in order", "an indptr that falls", "build it anew")
+    if X.indptr[-1] > min(len(X.indices), len(X.data)):
+        received = f"{len(X.indices)} columns and {len(X.data)} values, and an indptr up to {X.indptr[-1]}"
+        raise BadInput("a sparse matrix must have a column and a value for every entry", received, "build it anew")
     unsigned = X.indices.view(f"u{X.indices.dtype.itemsize}")  # so that negative columns are large ones
     if len(unsigned) and int(unsigned.max()) >= X.shape[1]:
         row = int(np.flatnonzero(unsigned >= X.shape[1])[0])
