@@ -26,6 +26,7 @@ from nukarumi.cli import main
 from nukarumi.cluster import ClusterError, SharedTable, connect, fit, fit_on_ray, source
 from nukarumi.cluster.connect import import_ray
 from nukarumi.linear import AdagradClassifier, AdagradRegressor, fit_file, load, load_svmlight
+from nukarumi.linear.reading import Batch
 
 ray = import_ray()
 
@@ -146,6 +147,8 @@ def test_a_fitted_model_goes_on(cluster: Any, small: str) -> None:
     fit_on_ray(there, small, workers=1, batch=1, passes=2)
     assert state(there) == state(here)
     assert there.t_ == 288
+    assert there.n_iter_ == 2
+    np.testing.assert_allclose(there.loss_curve_, here.loss_curve_, rtol=1e-12)
 
 
 def test_averaging_depends_on_the_examples_and_the_workers_alone(cluster: Any, tmp_path: Path) -> None:
@@ -178,6 +181,8 @@ def test_one_worker_that_averages_alone_is_one_machine(cluster: Any, small: str)
         np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-12, atol=1e-15)
         np.testing.assert_allclose(there.h_, here.h_, rtol=1e-12)
         assert there.t_ == here.t_
+        assert there.n_iter_ == here.n_iter_
+        np.testing.assert_allclose(there.loss_curve_, here.loss_curve_, rtol=1e-12)
 
 
 def test_held_out_error_is_that_of_one_machine(cluster: Any, large: Any) -> None:
@@ -282,6 +287,45 @@ def test_a_killed_shard_and_a_killed_worker_change_no_bit(
     assert pids
     assert state(there) == by_hand(AdagradClassifier(lr=0.3), small, 4)
     assert max(applied) == 24  # the batches of all pieces, each once
+
+
+class Half:
+    """A client whose table has the first push of every pass already; it notes what else it is given."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.pushed: list[int] = []
+
+    def named(self, name: str) -> Half:
+        self.names.append(name)
+        return self
+
+    def has(self, number: int, rows: Any) -> bool:
+        return number in (1, 4)
+
+    def ask(self, rows: Any) -> Any:
+        return rows
+
+    def arrived(self, rows: Any) -> Any:
+        return np.zeros((len(rows), 1))
+
+    def push(self, rows: Any, number: int, **settings: Any) -> None:
+        self.pushed.append(number)
+
+    def flush(self) -> None:
+        pass
+
+
+def test_a_piece_that_is_done_again_counts_the_losses_that_it_meets(small: str) -> None:
+    model, client = fit_file(AdagradClassifier(), small), Half()
+    X, y = load_svmlight(small)
+    block = source._table(Batch(X, y, None, 1, 1.0))
+    for epoch in (1, 2):
+        learnt = fit._downpour(fit.Piece(epoch, 7, 0, 20, [(0, 0, 20)]), (model, client, 8, 0), [block])
+        assert (learnt.examples, learnt.weight) == (20, 12.0)
+        assert learnt.loss == pytest.approx(12 * np.log(2))
+    assert client.names == ["piece 7"] * 2  # so that shards do not remember every pass
+    assert client.pushed == [2, 3, 5, 6]
 
 
 def test_an_averaging_worker_that_dies_changes_no_bit(

@@ -134,7 +134,7 @@ def fit_on_ray(
     block: int = BLOCK,
     progress: Callable[[Standing], None] | None = None,
 ) -> LinearModel:
-    """Learn from examples with many workers; a fitted model goes on.
+    """Learn from examples with many workers; a fitted model goes on. ``loss_curve_`` gets the mean loss of each pass.
 
     ::
 
@@ -274,6 +274,7 @@ class _Training:
         self._progress = progress
         self._fleet = Fleet(session, seconds, _failed, KEPT)
         self._examples, self._loss, self._weight = 0, 0.0, 0.0
+        self._before = 0.0, 0.0  # the sums of loss and weight of the passes that have ended
         self._blocks = Blocks([], [])
 
     def read(self, data: Any, classes: Any, **reading: Any) -> None:
@@ -326,7 +327,7 @@ class _Training:
             X, y, weight = model._checked_part(*given, classes, None)
         else:
             X, y, weight = model._checked_part(*given, None)
-        model._learn_part(X, y, np.zeros_like(weight))
+        model._learn_part(X, y, np.zeros_like(weight), watch=True)
 
     # Downpour --------------------------------------------------------------------------------------------------------
 
@@ -351,6 +352,7 @@ class _Training:
                     pieces = self._blocks.pieces(epoch, PIECES * self.workers, batch)
                     for done, (_, learnt) in enumerate(self._done(_downpour, pieces, shared), 1):
                         self._tell(epoch, done / len(pieces), learnt)
+                    self._passed(epoch)
                 for start in range(0, rows, PULLED):
                     span = np.arange(start, min(start + PULLED, rows))
                     for of in ("w", "h"):
@@ -380,6 +382,7 @@ class _Training:
                     self._count(one)
                 self._tell(epoch, end / total, in_order[-1])
                 begin = end
+            self._passed(epoch)
 
     # Work for the fleet ----------------------------------------------------------------------------------------------
 
@@ -410,6 +413,13 @@ class _Training:
         self._examples += learnt.examples
         self._loss += learnt.loss
         self._weight += learnt.weight
+
+    def _passed(self, epoch: int) -> None:
+        """Note in the model that a pass has ended, as `fit_file` does."""
+        loss, weight = self._loss - self._before[0], self._weight - self._before[1]
+        self._before = self._loss, self._weight
+        self.model.n_iter_ = epoch
+        self.model.loss_curve_.append(loss / weight if weight else float("nan"))
 
     def _tell(self, epoch: int, share: float, learnt: Learnt) -> None:
         self._count(learnt)
