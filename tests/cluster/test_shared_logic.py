@@ -301,6 +301,7 @@ def test_a_shard_beyond_memory_says_its_size(tmp_path: Path) -> None:
         ({"optimizer": Adam()}, "must not count steps"),
         ({"optimizer": Adagrad(lr=lambda t: 0.1)}, "lr of a shared table must be a number"),
         ({"optimizer": Adagrad(clip_norm=1.0)}, "takes no clip_norm"),
+        ({"init": "zeros"}, "init must be a number"),
         ({"init": {"v": np.zeros((9, 2))}}, "init must have letters of w, h"),
         ({"init": {"w": np.zeros((8, 2))}}, r"arrays of shape \(9, 2\)"),
     ],

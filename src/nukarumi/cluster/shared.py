@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from nukarumi._errors import BadInput, BadType
+from nukarumi._files import write_atomically
 from nukarumi.cluster.checkpoint import Folder
 from nukarumi.cluster.connect import Session, compare, connect, import_ray, own_versions
 from nukarumi.cluster.crew import trouble
@@ -426,8 +427,8 @@ class SharedTable:
         As for `ShardedTable`. The optimizer's rule must not count steps (Adam's does), because shards count their own;
         ``lr`` is a number, and a client may have another one.
     init
-        What the rows hold at first: a number, a function from row numbers to values, or a mapping from letters, ``w``
-        and those of the state, to arrays of shape (rows, dim).
+        What the rows hold at first: a number, a function from row numbers to values, which must be the same whenever
+        it is asked, or a mapping from letters, ``w`` and those of the state, to arrays of shape (rows, dim).
     journal
         A folder that all machines see; None: a temporary one on this machine, gone after `close`.
     sync
@@ -494,6 +495,9 @@ class SharedTable:
                     f"{letter!r} of shape {np.shape(array)}",
                     "init=0.0",
                 )
+        first: Any = 0.0 if isinstance(init, Mapping) else init
+        if not callable(first) and (isinstance(first, bool) or not isinstance(first, int | float | np.number)):
+            raise BadType("init must be a number, a function of row numbers, or arrays", f"{init!r:.60}", "init=0.0")
         self.lr = float(optimizer.settings["lr"])
         self._scratch = tempfile.mkdtemp(prefix="nukarumi-journal-") if journal is None else None
         try:
@@ -505,11 +509,10 @@ class SharedTable:
         self._end = weakref.finalize(self, _let_go, self._folder, self._scratch, None)
         try:
             self._note = self._folder.path / "table.json"
-            self._same(blueprint, bool(arrays))
+            self._same(blueprint, "a function" if callable(first) else float(first), bool(arrays))
             self._session = connect(address, seconds=timeout)
             self._end.detach()
             self._end = weakref.finalize(self, _let_go, self._folder, self._scratch, self._session)
-            first: Init = 0.0 if isinstance(init, Mapping) else init
             self._plan = Plan(
                 blueprint, first, str(self._folder.path), sync, log_bytes, float(timeout), own_versions()
             )  # fmt: skip
@@ -561,16 +564,16 @@ class SharedTable:
         if not self._end.alive:
             raise BadInput("the table must be open", "a closed one", "make it anew, on the same journal to go on")
 
-    def _same(self, blueprint: Blueprint, arrays: bool) -> None:
+    def _same(self, blueprint: Blueprint, init: float | str, arrays: bool) -> None:
         """Refuse the journal of another table; write down whose a new one is."""
         told = {
             "rows": blueprint.partition.rows, "dim": blueprint.dim, "dtype": blueprint.dtype,
             "shards": blueprint.partition.shards, "partition": blueprint.partition.kind,
-            "optimizer": type(blueprint.optimizer).__name__,
+            "init": init, "optimizer": type(blueprint.optimizer).__name__,
             "settings": {key: value for key, value in blueprint.optimizer.settings.items() if key != "overrides"},
         }  # fmt: skip
         if not self._note.exists():
-            self._note.write_text(json.dumps(told))
+            write_atomically(self._note, json.dumps(told).encode())
             return
         found = json.loads(self._note.read_text())
         if found != json.loads(json.dumps(told)) or arrays:
