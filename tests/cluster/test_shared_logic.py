@@ -89,8 +89,11 @@ def test_nor_when_its_successors_snapshot_has_removed_all_the_logs_it_knew(tmp_p
     for old in (late, later):
         with pytest.raises(Superseded):
             old.append({"n": 1})
-    with pytest.raises(Superseded):
-        late.snapshot({"w": np.ones(2)}, {"seen": 1})
+    for stubborn in (late, later, late, later):
+        with pytest.raises(Superseded):
+            stubborn.snapshot({"w": np.ones(2)}, {"seen": 1})
+        with pytest.raises(Superseded):
+            stubborn.append({"n": 2})
     found = journal(tmp_path).state()
     assert found is not None
     assert found[0]["seen"] == 0

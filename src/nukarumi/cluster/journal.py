@@ -73,6 +73,7 @@ class Journal:
         self._first = 1  # the log behind the newest snapshot
         self._built_on: dict[int, int] = {}  # bytes of each log from there on that count
         self._settled = False
+        self._over = False  # what has once been superseded stays so
 
     def begin(self) -> None:
         """Take the next term; a process that held the one before can acknowledge nothing any more.
@@ -163,6 +164,8 @@ class Journal:
         self._write(told, *parts)
 
     def _write(self, told: Mapping[str, Any], *parts: bytes | memoryview) -> None:
+        if self._over:
+            raise self._superseded()
         first = json.dumps(told).encode()
         rest = b"".join(parts)
         check = zlib.crc32(rest, zlib.crc32(first))
@@ -181,10 +184,18 @@ class Journal:
             raise
         self.nbytes += len(record)
         # A later snapshot removes this log before the next one, so it must be asked for after that.
-        if self._path(self.term + 1).exists() or not self._path(self.term).exists():
+        if self._path(self.term + 1).exists() or not self._stands():
             raise self._superseded()
 
+    def _stands(self) -> bool:
+        """Whether the log that is written to is still the one of that name."""
+        try:
+            return os.path.samestat(os.fstat(self._log), self._path(self.term).stat())
+        except FileNotFoundError:
+            return False
+
     def _superseded(self) -> Superseded:
+        self._over = True
         return Superseded(f"{self.folder.name} has a later term than {self.term}")
 
     def snapshot(self, arrays: Mapping[str, Array], told: Mapping[str, Any]) -> None:
@@ -197,12 +208,15 @@ class Journal:
         Superseded
             If another process has begun a later term.
         """
+        if self._over:
+            raise self._superseded()
         built_on = {**self._built_on, self.term: self.nbytes}
         try:
             self._take(self.term + 1)
         except FileExistsError:
             raise self._superseded() from None
         if max(self._numbers(_LOG)) > self.term:  # this number had been taken, and its log removed since
+            self._path(self.term).unlink(missing_ok=True)
             raise self._superseded()
         self._built_on = built_on
         self.settle()
