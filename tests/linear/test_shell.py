@@ -184,6 +184,8 @@ def test_the_learning_curve_is_kept(folder, capsys):
     assert trail.steps.tolist() == [2000, 4000, 6000]
     assert trail.loss[2] < trail.loss[0]
     assert load("m.safetensors").get_params()["record"] is False
+    assert main(["predict", "t.safetensors", "test.svm"]) == 2
+    assert "Received: a file without a model, but with nukarumi.trail. Cure: give the one" in capsys.readouterr().err
 
 
 def test_columns_that_the_model_has_not_are_counted_once(folder, capsys):
