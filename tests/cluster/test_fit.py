@@ -375,6 +375,10 @@ def test_a_piece_that_kills_every_worker_is_named_and_the_model_stays(
         ({}, {"staleness": -1}, "staleness must be"),
         ({}, {"passes": True}, "passes must be"),
         ({}, {"engine": "ray"}, "engine must be nukarumi.cluster.Ray"),
+        ({}, {"method": "average", "staleness": 2}, "staleness is an option of method='downpour' alone"),
+        ({}, {"method": "average", "shards": 2}, "leave shards out, or take method='downpour'"),
+        ({}, {"share": 64}, "share=64 for method='downpour'"),
+        ({}, {}, "data must name files that exist"),
     ],
 )
 def test_settings_without_a_meaning_are_refused_before_ray(
@@ -401,6 +405,19 @@ def test_files_that_are_wrong_are_named_with_their_line(cluster: Any, tmp_path: 
     ):
         with pytest.raises(BadInput, match=says):
             fit_on_ray(AdagradClassifier(), tmp_path / name, block=100)
+
+
+def test_a_data_set_that_is_wrong_is_named_in_one_sentence(cluster: Any) -> None:
+    def lost(rows: Any) -> Any:
+        raise KeyError("price")
+
+    table = ray.data.from_arrow(pa.table({"x": [0.5, 1.0], "name": ["a", "b"], "label": [0, 1]}))
+    for data, error, says in (
+        (table, BadInput, r"^the data set, column 'name': features must be numbers\. Received: .*string\. Cure: enc"),
+        (table.map_batches(lost), ClusterError, r"^the data could not be read: KeyError: 'price'\. Cure: look at the"),
+    ):
+        with pytest.raises(error, match=says):
+            fit_on_ray(AdagradClassifier(), data)
 
 
 def test_labels_that_are_new_are_refused(cluster: Any, small: str, tmp_path: Path) -> None:

@@ -115,6 +115,14 @@ def test_sparse_weights(folder, capsys):
         (["fit", "train.vw", "--test", "bare.vw", "--model", "kept.safetensors"], 2, "must have a label"),
         (["fit", "train.svm", "--loss", "nonsense"], 2, ""),
         (["predict", "train.svm", "test.svm"], 2, "must be a whole file"),
+        (["fit", "train.svm", "test.svm"], 2, "--engine local reads one FILE. Received: 2: train.svm test.svm. Cure"),
+        (["fit", "train.svm", "--model", "./train.svm"], 2, "--model needs a file of its own. Received: train.svm, wh"),
+        (["fit", "train.svm", "--test", "test.svm", "--trail", "test.svm"], 2, "--trail needs a file of its own"),
+        (["fit", "train.svm", "--model", "new.st", "--trail", "new.st"], 2, "Received: new.st, which is --model."),
+        (["fit", "train.svm", "--model", "link.svm"], 2, "Received: link.svm, which is FILE. Cure: choose another"),
+        (["fit", "train.svm", "--start", "hinge.safetensors", "--trail", "hinge.safetensors"], 2, "which is --start"),
+        (["fit", "train.svm", "--engine", "ray", "--trail", "t.st"], 2, "--trail is of one machine's steps"),
+        (["fit", "train.svm", "--engine", "ray", "--workers", "0"], 2, "--workers must be a whole number >= 1"),
         (["predict", "hinge.safetensors", "test.svm", "--show", "probability"], 2, "--show score"),
     ],
 )
@@ -125,13 +133,16 @@ def test_what_is_wrong_is_said_and_nothing_is_written(folder, capsys, words, cod
     (folder / "new.svm").write_text("1 1:2\n3 1:2\n")
     (folder / "bare.vw").write_text("1 | word1\n| word2\n")
     (folder / "kept.safetensors").write_text("old")
+    (folder / "link.svm").symlink_to("train.svm")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert main(["fit", "train.svm", "--loss", "hinge", "--model", "hinge.safetensors", "--quiet"]) == 0
+    hinge = (folder / "hinge.safetensors").read_bytes()
     capsys.readouterr()
     assert main(words) == code
     told = capsys.readouterr()
     assert says in told.err
     assert told.out == ""
-    assert (folder / "kept.safetensors").read_text() == "old"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {**before, "hinge.safetensors": hinge}
 
 
 def test_a_model_that_is_not_kept_is_told_unless_quiet(folder, capsys):
@@ -154,6 +165,8 @@ def test_a_model_that_is_not_kept_is_told_unless_quiet(folder, capsys):
             "a model that goes on keeps its settings, so this has no effect: --lr --l1-ratio",
         ),
         (["--penalty", "l1", "--alpha", "3"], None),
+        (["--epsilon", "3", "--quantile", "0.2"], "with --loss logistic this has no effect: --epsilon --quantile"),
+        (["--loss", "huber", "--epsilon", "3", "--multinomial"], "with --loss huber this has no effect: --multinomial"),
     ],
 )
 def test_what_has_no_effect_is_told_unless_quiet(folder, capsys, words, note):
@@ -171,6 +184,8 @@ def test_the_learning_curve_is_kept(folder, capsys):
     assert trail.steps.tolist() == [2000, 4000, 6000]
     assert trail.loss[2] < trail.loss[0]
     assert load("m.safetensors").get_params()["record"] is False
+    assert main(["predict", "t.safetensors", "test.svm"]) == 2
+    assert "Received: a file without a model, but with nukarumi.trail. Cure: give the one" in capsys.readouterr().err
 
 
 def test_columns_that_the_model_has_not_are_counted_once(folder, capsys):
@@ -183,3 +198,22 @@ def test_columns_that_the_model_has_not_are_counted_once(folder, capsys):
     assert wide.err == "nukarumi: wide.svm has 1,300 columns, the model 40: those beyond the model's weigh nothing\n"
     assert main(["predict", "m.safetensors", "narrow.svm", "--show", "score"]) == 0
     assert capsys.readouterr() == (wide.out, "")
+
+
+def test_parquet_of_another_width_is_refused_with_its_name(folder, capsys):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    for name, columns in (("three", 3), ("four", 4)):
+        table = {f"x{j}": np.arange(8.0) % (j + 2) for j in range(columns)} | {"label": np.arange(8) % 2}
+        pq.write_table(pa.table(table), f"{name}.parquet")
+    assert main(["fit", "three.parquet", "--model", "m.safetensors", "--quiet"]) == 0
+    says = "four.parquet must have the 3 columns that the model has learnt from. Received: 4. Cure: give the file that"
+    for words in (
+        ["predict", "m.safetensors", "four.parquet"],
+        ["fit", "three.parquet", "--test", "four.parquet"],
+        ["fit", "four.parquet", "--start", "m.safetensors", "--model", "m.safetensors"],
+    ):
+        capsys.readouterr()
+        assert main(words) == 2
+        assert says in capsys.readouterr().err
+    assert main(["predict", "m.safetensors", "three.parquet"]) == 0
+    assert len(capsys.readouterr().out.split()) == 8

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from nukarumi._errors import BadInput
+from nukarumi._errors import BadInput, BadType
 from nukarumi.linear import AdagradClassifier, AdagradRegressor, fit_file, load, predict_file, save
 
 ONCE = {"max_iter": 1, "tol": None, "shuffle": False}
@@ -272,3 +272,9 @@ def test_vowpal_wabbits_own_scores(tmp_path, case):
     ((scores, _),) = predict_file(model, tmp_path / "test.vw", "decision_function", bits=GOLDEN["bits"])
     np.testing.assert_allclose(scores, GOLDEN["scores"][case], rtol=0, atol=1e-4)
     assert np.abs(scores).max() > 0.5
+
+
+@pytest.mark.parametrize(("model", "given"), [(3, "int"), (AdagradClassifier, "the class AdagradClassifier")])
+def test_what_is_no_estimator_is_refused(tmp_path, model, given):
+    with pytest.raises(BadType, match=f"must be an estimator of nukarumi.linear. Received: {given}. Cure: pass Adag"):
+        fit_file(model, tmp_path / "none.svm")

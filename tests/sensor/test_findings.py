@@ -79,5 +79,8 @@ def test_short_walks_say_little():
     for step in range(1, 5):
         trail.append(step, 1.0, {"w": {"gradient_norm": 1.0, "step_norm": 0.1, "gradient_cosine": -1.0}})
     assert diagnose(trail) == []
-    trail.append(5, float("nan"), {"w": {"nonfinite_weights": 1}})
-    assert [finding.kind for finding in diagnose(trail)] == [Kind.EXPLODING]
+    trail.append(5, 2.0, {"w": {"gradient_norm": 8.0, "step_norm": 0.1}})
+    trail.append(6, float("nan"), {"w": {"gradient_norm": float("nan"), "nonfinite_weights": 1}})
+    (finding,) = diagnose(trail)
+    assert finding.kind is Kind.EXPLODING
+    assert finding.evidence == {"gradient_grown": 8.0, "first_bad_step": 6.0}

@@ -108,6 +108,7 @@ def test_what_if_is_exact_for_every_update():
     np.testing.assert_allclose(whatif(sensor.recording).ratio(), 1.0)
     assert whatif(sensor.recording, "adagrad", lr=0.3).ratio("b") == pytest.approx(3.0, rel=1e-6)
     assert whatif(sensor.recording, Adagrad(lr=0.3)).ratio("b") == pytest.approx(3.0, rel=1e-6)
+    assert str(answer).startswith("what if it had been RMSprop(lr=0.01): step norms that were")
     assert "step 12" in str(answer)
     for recording, optimizer in ((None, None), (sensor.recording, "lion")):
         with pytest.raises(BadInput, match="whatif"):

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from nukarumi._errors import BadInput
-from nukarumi.cluster.connect import ClusterError, Session, worker_environment
+from nukarumi.cluster.connect import ClusterError, Session, import_ray, worker_environment
 from nukarumi.cluster.fleet import Fleet, Room, outcome, settle
 from nukarumi.cluster.races import Ray
 from nukarumi.cluster.shared import Client, SharedTable
@@ -35,7 +35,7 @@ from nukarumi.linear.classifier import AdagradClassifier, plain
 from nukarumi.linear.learner import SCHEMES, Learner
 from nukarumi.linear.reading import BLOCK, Format
 from nukarumi.linear.slopes import slopes
-from nukarumi.linear.streaming import Standing
+from nukarumi.linear.streaming import Standing, need_estimator
 from nukarumi.optim import Adagrad
 from nukarumi.optim.rows import Rows
 
@@ -46,6 +46,8 @@ __all__ = ["METHODS", "fit_on_ray", "gradient", "merged"]
 
 Array = np.ndarray[Any, Any]
 METHODS = ("downpour", "average")
+OWN = dict.fromkeys(("batch", "staleness", "shards", "journal", "sync"), "downpour") | {"share": "average"}
+"""The options that belong to one method."""
 PIECES = 4
 """Pieces of a pass for each worker: what is lost with a worker, and how evenly they end."""
 LEAST = 8
@@ -208,7 +210,17 @@ def fit_on_ray(
     Source: J. Dean et al., Large scale distributed deep networks, Advances in Neural Information Processing Systems 25
     (2012).
     """
+    need_estimator(model)
     _refuse(model, method)
+    own = {"batch": batch, "staleness": staleness, "shards": shards, "journal": journal, "sync": sync, "share": share}
+    usual = fit_on_ray.__kwdefaults__ or {}
+    for name, option in own.items():
+        if OWN[name] != method and option != usual[name]:
+            raise BadInput(
+                f"{name} is an option of method={OWN[name]!r} alone",
+                f"{name}={option!r} for method={method!r}",
+                f"leave {name} out, or take method={OWN[name]!r}",
+            )
     for name, value, least in (
         ("passes", passes, 1), ("batch", batch, 1), ("staleness", staleness, 0), ("share", share, 1),
         ("workers", 1 if workers is None else workers, 1), ("shards", 1 if shards is None else shards, 1),
@@ -218,6 +230,9 @@ def fit_on_ray(
             raise BadInput(f"{name} must be a whole number >= {least}", repr(value), f"pass {name}={max(least, 1)}")
     if engine is not None and not isinstance(engine, Ray):
         raise BadInput("engine must be nukarumi.cluster.Ray", type(engine).__name__, "engine=Ray()")
+    source = _source()
+    if not isinstance(data, source.ray.data.Dataset):
+        source.files(data)  # before Ray is started, which takes seconds
     used = engine or Ray()
     try:
         session = used.session()
@@ -232,6 +247,18 @@ def fit_on_ray(
             used.close()
     model.__dict__.update(made.model.__dict__)
     return model
+
+
+def _source() -> Any:
+    """The module that reads with Ray Data, which needs more than Ray itself."""
+    import_ray()
+    try:
+        from nukarumi.cluster import source  # noqa: PLC0415
+    except ImportError as missing:
+        raise BadInput(
+            "training on Ray reads with Ray Data", f"{missing}", "pip install 'nukarumi[cluster]'"
+        ) from missing
+    return source
 
 
 def _refuse(model: LinearModel, method: str) -> None:
@@ -279,13 +306,8 @@ class _Training:
 
     def read(self, data: Any, classes: Any, **reading: Any) -> None:
         """Bring the examples to the cluster, look at all of them, and make the model ready."""
-        try:
-            from nukarumi.cluster.source import dataset, materialized  # noqa: PLC0415
-        except ImportError as missing:
-            raise BadInput(
-                "training on Ray reads with Ray Data", f"{missing}", "pip install 'nukarumi[cluster]'"
-            ) from missing
-        references = materialized(dataset(data, **reading), Room(self.session, self.seconds, KEPT).cpus)
+        source = _source()
+        references = source.materialized(source.dataset(data, **reading), Room(self.session, self.seconds, KEPT).cpus)
         whole = [Piece(0, k, 0, 0, [(k, 0, sys.maxsize)]) for k in range(len(references))]
         self._blocks = Blocks(references, [0] * len(references))
         labelled = isinstance(self.model, AdagradClassifier)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import glob
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,9 @@ from nukarumi.linear.reading import (
 __all__ = ["Examples", "dataset", "files", "materialized", "opened"]
 
 Array = np.ndarray[Any, Any]
+REFUSAL = re.compile(r"^nukarumi\._errors\.\w+: (.*)\. Received: (.*)\. Cure: (.*)\.$", re.MULTILINE)
+RAISED = re.compile(r"^[A-Za-z_][\w.]*(: .*)?$", re.MULTILINE)
+"""In a worker's traceback: what was raised first. Ray Data passes no more than the text on from a function of rows."""
 Opened = tuple[Any, Array, Array]
 """Features (CSR), labels, weights."""
 
@@ -67,7 +71,9 @@ def files(data: Any) -> list[Path]:
             here = [path] if path.exists() else sorted(map(Path, glob.glob(str(path), recursive=True)))
         if not here:
             raise BadInput(
-                "data must name files that exist", path, f"check the path; names end in {', '.join(SUFFIXES)}"
+                "data must name files that exist",
+                f"the folder {path}, without such a file" if path.is_dir() else path,
+                f"check the path; names end in {', '.join(SUFFIXES)}",
             )
         found += [part.absolute() for part in here]
     return found
@@ -252,8 +258,10 @@ def _plain(error: BaseException) -> BaseException:
             return one
         seen.append(one)
         waiting += [getattr(one, "cause", None), one.__cause__, one.__context__]
+    refused = REFUSAL.search(str(error))
+    if refused:
+        return BadInput(*refused.groups())
     last = next((one for one in reversed(seen) if isinstance(one, OSError | ValueError)), error)
-    words = (str(last).strip().splitlines() or [""])[0]
-    return ClusterError(
-        f"the data could not be read: {type(last).__name__}: {words:.300}", "look at the files and nodes"
-    )
+    raised = RAISED.search(str(error)) if isinstance(last, ray.exceptions.RayError) else None
+    words = raised.group() if raised else f"{type(last).__name__}: {(str(last).strip().splitlines() or [''])[0]}"
+    return ClusterError(f"the data could not be read: {words:.300}", "look at the files and nodes")

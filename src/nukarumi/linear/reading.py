@@ -286,7 +286,7 @@ def _text(path: Path, kind: Format, bits: int, block: int, stopped: threading.Ev
                 text, ended = _block(file, rest, block)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
                 raise BadInput(
-                    f"{path} must be a whole gzip file", f"{error} after line {line - 1}", "copy or pack it again"
+                    f"{path} must be a whole gzip file", f"after line {line - 1}: {error}", "copy or pack it again"
                 ) from error
             end = text.rfind(b"\n") + 1
             batch, lines = None, 0
@@ -518,7 +518,9 @@ def _opened(path: Path) -> Iterator[Any]:
         if isinstance(error, BadInput):
             raise
         raise BadInput(
-            f"{path} must be a Parquet file that can be read to its end", str(error).splitlines()[0], "make it again"
+            f"{path} must be a Parquet file that can be read to its end",
+            str(error).splitlines()[0].rstrip("."),
+            "make it again",
         ) from error
 
 

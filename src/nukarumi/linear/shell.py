@@ -20,6 +20,8 @@ __all__ = ["add_commands"]
 
 CLASSIFY = ("logistic", "log_loss", "hinge", "squared_hinge", "modified_huber")
 REGRESS = ("squared_error", "huber", "epsilon_insensitive", "quantile")
+OF_LOSS = {"multinomial": CLASSIFY, "epsilon": ("huber", "epsilon_insensitive"), "quantile": ("quantile",)}
+"""The options that some losses alone have."""
 SETTINGS = (
     "loss",
     "lr",
@@ -73,8 +75,9 @@ def add_commands(commands: Any, on_ray: Callable[..., Any]) -> None:
     add(
         "train",
         type=Path,
+        nargs="+",
         metavar="FILE",
-        help="examples to learn from; - is standard input; with --engine ray also a folder or a pattern",
+        help="examples to learn from; - is standard input; with --engine ray also several, a folder or a pattern",
     )
     add("--test", type=Path, metavar="FILE", help="examples to judge by")
     add("--model", type=Path, metavar="FILE", help="where to save the model, as safetensors (default: nowhere)")
@@ -117,7 +120,8 @@ def add_commands(commands: Any, on_ray: Callable[..., Any]) -> None:
         "--show",
         choices=["label", "score", "probability"],
         default="label",
-        help="what to print: labels, scores, or the probability of every class (default: label)",
+        help="what to print: labels, scores, or the probability of every class in the order of their labels, with "
+        "spaces between (default: label)",
     )
     _add_format(predict)
     predict.set_defaults(run=_predict)
@@ -190,9 +194,9 @@ def _fit(chosen: argparse.Namespace) -> int:
         if chosen.engine == "ray":
             chosen.on_ray(model, chosen.train, cluster.pop("address", None), **given, **cluster)
         else:
-            fit_file(model, chosen.train, **given)
+            fit_file(model, chosen.train[0], **given)
     found: dict[str, Any] = {
-        "train": name_of(chosen.train),
+        "train": name_of(chosen.train[0]) + (f" and {len(chosen.train) - 1} more" if len(chosen.train) > 1 else ""),
         "examples": model.t_ - before,
         "seconds": round(time.perf_counter() - begun, 3),
         "loss": last[0].loss,
@@ -231,11 +235,22 @@ def _asked(chosen: argparse.Namespace) -> tuple[dict[str, Any], list[Format]]:
         raise BadInput(
             f"{option} must come with --engine ray", "--engine local", f"add --engine ray, or leave {option} out"
         )
-    if not local and is_standard_input(chosen.train):
+    if local and len(chosen.train) > 1:
+        given = " ".join(map(str, chosen.train))
+        raise BadInput(
+            "--engine local reads one FILE",
+            f"{len(chosen.train)}: {given:.80}",
+            "cat them into nukarumi fit - --format ..., or add --engine ray",
+        )
+    if not local and any(map(is_standard_input, chosen.train)):
         raise BadInput(
             "--engine ray reads files that every machine sees", "- for standard input", "write it to a file first"
         )
-    read = [(chosen.train, "FILE")] if local else []
+    if chosen.workers is not None and chosen.workers < 1:
+        raise BadInput("--workers must be a whole number >= 1", chosen.workers, "leave it out for one a CPU")
+    if not local and chosen.trail is not None:
+        raise BadInput("--trail is of one machine's steps", "--engine ray", "leave --trail out, or --engine ray")
+    read = [(chosen.train[0], "FILE")] if local else []
     read += [(chosen.test, "--test"), (chosen.start, "--start")]
     for path, what in read:
         if path is not None and not (what == "FILE" and is_standard_input(path)):
@@ -245,7 +260,23 @@ def _asked(chosen: argparse.Namespace) -> tuple[dict[str, Any], list[Format]]:
     for path, what, name in ((chosen.model, "--model", "model.safetensors"), (chosen.trail, "--trail", "trail.st")):
         if path is not None:
             checked_output(path, what, name)
+    _need_apart(chosen)
     return cluster, kinds
+
+
+def _need_apart(chosen: argparse.Namespace) -> None:
+    """Refuse to write over what is read, a model that goes on apart, and two results into one file."""
+    from nukarumi._errors import BadInput  # noqa: PLC0415
+
+    def same(one: Path, other: Path) -> bool:
+        return one.samefile(other) if one.exists() and other.exists() else one.absolute() == other.absolute()
+
+    written = [(path, what) for path, what in ((chosen.model, "--model"), (chosen.trail, "--trail")) if path]
+    read = [*((path, "FILE") for path in chosen.train), (chosen.test, "--test"), (chosen.start, "--start")]
+    for at, (path, what) in enumerate(written):
+        for other, name in [*read, *written[:at]]:
+            if other is not None and same(path, other) and (what, name) != ("--model", "--start"):
+                raise BadInput(f"{what} needs a file of its own", f"{path}, which is {name}", "choose another name")
 
 
 def _idle(chosen: argparse.Namespace, kinds: list[Format]) -> Iterator[str]:
@@ -259,6 +290,9 @@ def _idle(chosen: argparse.Namespace, kinds: list[Format]) -> Iterator[str]:
         yield f"a model that goes on keeps its settings, so this has no effect: {idle(*SETTINGS)}"
     if chosen.start is None and chosen.penalty == "none" and idle("alpha", "l1_ratio"):
         yield f"without --penalty this has no effect: {idle('alpha', 'l1_ratio')}"
+    of_loss = [name for name, losses in OF_LOSS.items() if chosen.loss not in losses]
+    if chosen.start is None and idle(*of_loss):
+        yield f"with --loss {chosen.loss} this has no effect: {idle(*of_loss)}"
     if chosen.engine == "ray":
         return  # which formats a folder or a pattern holds is found out on the cluster
     if "vw" not in kinds and idle("bits"):
@@ -314,7 +348,7 @@ def _judged(model: LinearModel, path: Path, reading: dict[str, Any]) -> dict[str
 
 def _sentences(found: dict[str, Any]) -> str:
     lines = [
-        f"{found['train']}: {found['examples']:,} examples in {found['seconds']:.1f} s",
+        f"{found['train']}: {found['examples']:,} examples in {found['seconds']:.2f} s",
         f"mean loss {found['loss']:.5g}, each example met before it was learnt from",
         f"{found['weights_not_zero']:,} weights of {found['features']:,} columns are not zero",
     ]

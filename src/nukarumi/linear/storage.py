@@ -115,7 +115,14 @@ def load_with_about(path: str | os.PathLike[str]) -> tuple[LinearModel, dict[str
     rule = f"{os.fspath(path)} must be a whole file written by nukarumi.linear"
     try:
         with safe_open(path, framework="numpy") as file:
-            told = json.loads((file.metadata() or {})[_KEY])
+            kept = file.metadata() or {}
+            if _KEY not in kept:
+                raise BadInput(
+                    rule,
+                    f"a file without a model, but with {', '.join(kept) or 'tensors alone'}",
+                    "give the one that holds the model",
+                )
+            told = json.loads(kept[_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
         if told["version"] > VERSION:
             raise BadInput(f"{rule} of version {VERSION} or older", f"version {told['version']}", "install a newer one")

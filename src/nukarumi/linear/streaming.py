@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nukarumi._errors import BadInput
+from nukarumi._errors import BadInput, BadType
 from nukarumi.linear.base import LinearModel
 from nukarumi.linear.classifier import AdagradClassifier, plain
 from nukarumi.linear.reading import BLOCK, Batch, Format, ahead, batches, is_standard_input, name_of
@@ -99,6 +99,7 @@ def fit_file(
     array([ 1., -1.])
     """
     path = Path(path)
+    need_estimator(model)
     if passes < 1:
         raise BadInput("passes must be a whole number >= 1", passes, "pass passes=1")
     if passes > 1 and is_standard_input(path):
@@ -129,9 +130,21 @@ def fit_file(
     return model
 
 
+def need_estimator(model: Any) -> None:
+    """Refuse what is not an estimator of `nukarumi.linear`, a class in place of one of its objects among it."""
+    if not isinstance(model, LinearModel):
+        given = model.__name__ if isinstance(model, type) else type(model).__name__
+        raise BadType(
+            "the model must be an estimator of nukarumi.linear",
+            f"the class {given}" if isinstance(model, type) else given,
+            "pass AdagradClassifier() or AdagradRegressor()",
+        )
+
+
 def _checked(model: LinearModel, path: Path, batch: Batch, classes: Any) -> tuple[Any, Any, Any]:
     """The batch as `partial_fit` would have it; an error names the file and the line."""
     _need_labels(path, batch)
+    _need_width(model, path, batch)
     X = fitted_width(model, batch.X, grow=True)
     try:
         if isinstance(model, AdagradClassifier):
@@ -173,12 +186,22 @@ def need_known_labels(model: LinearModel, path: Path, batch: Batch) -> None:
             )
 
 
+def _need_width(model: LinearModel, path: Path, batch: Batch) -> None:
+    """Refuse whole columns (Parquet) that are not as many as the model's: nobody knows which is which."""
+    if hasattr(model, "_learner") and not hasattr(batch.X, "indptr") and batch.X.shape[1] != model.n_features_in_:
+        raise BadInput(
+            f"{name_of(path)} must have the {model.n_features_in_:,} columns that the model has learnt from",
+            f"{batch.X.shape[1]:,}",
+            "give the file that belongs to the model, its columns in the same order",
+        )
+
+
 def fitted_width(model: LinearModel, X: Any, *, grow: bool) -> Any:
     """The rows with as many columns as the model has: it grows, or what it has never seen is left out."""
     from scipy.sparse import csr_matrix  # noqa: PLC0415
 
     if not hasattr(model, "_learner") or not hasattr(X, "indptr"):
-        return X  # whole matrices are judged by scikit-learn's own check
+        return X  # whole columns were counted before
     known = model._learner.features
     if X.shape[1] > known and grow:
         model._learner.grow(X.shape[1])
@@ -218,11 +241,17 @@ def predict_file(
     Yields
     ------
     predictions, labels
+
+    Raises
+    ------
+    BadInput
+        For a malformed file, or a Parquet file of another number of columns than the model has.
     """
-    stopped = threading.Event()
-    parts = batches(Path(path), format, bits=bits, label=label, block=block, stopped=stopped)
+    path, stopped = Path(path), threading.Event()
+    parts = batches(path, format, bits=bits, label=label, block=block, stopped=stopped)
     with closing(ahead(parts, stopped)) as reading:
         for batch in reading:
+            _need_width(model, path, batch)
             if look is not None:
                 look(batch)
             yield getattr(model, method)(fitted_width(model, batch.X, grow=False)), batch.y

@@ -19,7 +19,7 @@ from nukarumi.trail import Trail
 __all__ = ["KNOWN", "watch"]
 
 KNOWN: dict[str, str] = {
-    "nukarumi": ", ".join(CLASSES),
+    "nukarumi": ", ".join((*CLASSES, "RowwiseAdagrad")),
     "torch.optim": "SGD, Adagrad, RMSprop, Adadelta, Adam, AdamW, NAdam, RAdam, Adamax, SparseAdam",
     "keras.optimizers": "SGD, Adagrad, RMSprop, Adadelta, Adam, AdamW, Nadam, Adamax",
     "optax": "chains of sgd, adagrad, rmsprop, adadelta, adam, adamw, amsgrad, nadam, nadamw, radam, adamax, adamaxw, "

@@ -181,6 +181,8 @@ def _exploding(trail: Trail, how: Ending) -> Finding | None:
             for array in trail.arrays
         )
     ]
+    if not math.isfinite(grown) and known.size:
+        grown = float(known[-1] / known[0])  # by the last gradient that was a number
     evidence = {"gradient_grown": grown}
     if rows:
         evidence["first_bad_step"] = float(trail.steps[rows[0]])

@@ -23,6 +23,9 @@ __all__ = ["WhatIf", "whatif"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
+QUIET = {"engine": "numpy", "on_nonfinite": "ignore"}
+"""How a replay runs; it has no effect on the numbers, and is not shown."""
+
 
 @dataclass(frozen=True)
 class WhatIf:
@@ -64,7 +67,8 @@ class WhatIf:
 
     def __str__(self) -> str:
         rows = sorted({round(row) for row in np.linspace(0, len(self.steps) - 1, 6).tolist()})
-        lines = [f"what if it had been {self.optimizer!r}: step norms that were -> that would have been"]
+        shown = {name: value for name, value in self.optimizer.settings.items() if name not in QUIET}
+        lines = [f"what if it had been {type(self.optimizer)(**shown)!r}: step norms that were -> that would have been"]
         for name in self.recorded:
             told = "  ".join(
                 f"step {self.steps[row]}: {self.recorded[name][row]:.3g} -> {self.replayed[name][row]:.3g}"
@@ -156,5 +160,4 @@ def _asked(recording: Recording, optimizer: Any, library: str, settings: Mapping
         cls = getattr(optim, found)
     known = {**cls.like(library).settings}
     fitting = {name: value for name, value in given.items() if name in known}
-    quiet = {"engine": "numpy", "on_nonfinite": "ignore"}
-    return cls.like(library, **{**fitting, **quiet, **settings})
+    return cls.like(library, **{**fitting, **QUIET, **settings})
