@@ -103,6 +103,13 @@ def test_diverged_at_every_rate_is_said_and_smaller_rates_are_tried():
     assert saved["Sgd"].best_lr < 10
 
 
+def test_a_result_is_printed_in_a_few_lines():
+    result = toy_race(seeds=4, epochs=4)
+    assert result["Ada"].runs[3].trail is not None
+    assert len(repr(result)) < 1000
+    assert len(repr(result["Ada"].runs[3])) < 500
+
+
 def test_steps_to_target():
     easy, never = toy_race(target=1e9), toy_race(target=-1.0)
     assert [standing.steps_to_target for standing in easy.standings] == [5, 5], "the first full window"

@@ -65,8 +65,8 @@ class Standing:
     best_lr: float | None
     at_edge: str | None
     good: GoodRange | None
-    grades: Mapping[float, Grade]
-    runs: Mapping[int, Outcome]
+    grades: Mapping[float, Grade] = field(repr=False)
+    runs: Mapping[int, Outcome] = field(repr=False)
     seeds: int
 
     @property
@@ -161,7 +161,7 @@ class RaceResult:
     standings: tuple[Standing, ...]
     complete: bool
     target: float | None
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(repr=False)
     folder: Path | None
     seconds: float = field(compare=False)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from os import PathLike
 from typing import Any, Literal, TypeAlias
@@ -111,7 +111,7 @@ class Outcome:
     steps: int
     steps_to_target: int | None
     ending: Ending | None = None
-    trail: bytes | None = None
+    trail: bytes | None = field(default=None, repr=False)
 
 
 def execute(task: Task) -> Outcome:
