@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -225,6 +226,59 @@ def test_a_push_that_ended_behind_its_successors_back_is_applied_once(tmp_path: 
     assert third.push("one", pushed[1:]) == 4
     same(SharedShard(asked, 0), pushed)
     assert SharedShard(asked, 0).told()["applied"] == 4
+
+
+class Death(BaseException):
+    """Of a process, in the middle of a write."""
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whoever_dies_and_whenever_what_was_acknowledged_is_there_once(
+    tmp_path: Path, monkeypatch: Any, seed: int
+) -> None:
+    """Two clients push to a shard and its predecessors, which live on, or die in a write whose rest may come later."""
+    dice, write = np.random.default_rng(seed), os.write
+    asked = plan(tmp_path, log_bytes=int(dice.choice([0, 400, 1 << 20])))
+    shards, late = [SharedShard(asked, 0)], list[tuple[int, bytes]]()
+    pushed, acknowledged = {"a": parts(40, seed), "b": parts(40, seed + 1)}, {"a": 0, "b": 0}
+
+    def half(file: int, text: Any) -> int:
+        cut = int(dice.integers(len(text) + 1))
+        write(file, bytes(text)[:cut])
+        late.append((os.dup(file), bytes(text)[cut:]))
+        raise Death
+
+    for what in dice.choice(["push", "push", "push", "push", "restart", "death", "snapshot"], 40):
+        if what == "restart":
+            shards.append(SharedShard(asked, 0))
+        shard, client = shards[int(dice.integers(max(0, len(shards) - 3), len(shards)))], str(dice.choice(["a", "b"]))
+        number = acknowledged[client] + 1
+        try:
+            with monkeypatch.context() as patch, contextlib.suppress(Superseded):
+                if what == "death":
+                    patch.setattr(os, "write", half)
+                    patch.setattr(os, "ftruncate", lambda *_: None)
+                if what == "snapshot":
+                    shard.snapshot()
+                elif shard.push(client, [pushed[client][number - 1]]) >= number:
+                    acknowledged[client] = number
+        except Death:
+            shards[shards.index(shard)] = SharedShard(asked, 0)
+        if late and dice.random() < 0.5:
+            file, rest = late.pop(0)
+            write(file, rest)
+            os.close(file)
+    last, h = SharedShard(asked, 0), np.zeros((ROWS, DIM))
+    for client, number in acknowledged.items():
+        assert last.seen(client) >= number
+        for part in pushed[client][: last.seen(client)]:
+            h[part.places] += part.values**2  # a sum, whatever the order
+    np.testing.assert_allclose(last.pull(np.arange(ROWS), "h"), h, rtol=1e-12)
+    for shard in [*shards, last]:
+        if shard._journal is not None:
+            shard._journal.close()
+    for file, _ in late:
+        os.close(file)
 
 
 def test_repeated_pushes_are_left_out_and_gaps_refused(tmp_path: Path) -> None:
