@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -367,3 +368,11 @@ def test_tables_that_make_no_sense_are_refused_before_ray(changed: dict[str, Any
     given = {"rows": 9, "dim": 2, "optimizer": Adagrad(), **changed}
     with pytest.raises((BadInput, BadType), match=says):
         SharedTable(given.pop("rows"), given.pop("dim"), **given)
+
+
+def test_a_journal_that_nobody_holds_lets_its_log_go(tmp_path: Path) -> None:
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(20):
+        Journal(tmp_path, sync=False).begin()
+    gc.collect()
+    assert len(os.listdir("/dev/fd")) <= before + 1

@@ -238,7 +238,7 @@ def written(tmp_path, text):
         ("SGD = 3\n", "NO_CLASS"),
         ("raise SystemExit(3)\n", "IMPORT_RAISED"),
         ("class SGD:\n    def __init__(self, params, lr): pass\n    def update(self, p, g): pass\n", "INIT_SIGNATURE"),
-        (SGD.format("import os; os.closerange(3, 64)"), "DIED"),
+        (SGD.format("import os; os.closerange(3, 4096)"), "DIED"),
         (SGD.format("import os; os.kill(os.getppid(), 9)"), "DIED"),
         (SGD.format("import os; os.killpg(os.getpgrp(), 9)"), "DIED"),
         (SGD.format("import ctypes; ctypes.string_at(0)"), "DIED"),
@@ -275,7 +275,7 @@ def test_a_forged_report_is_only_data(tmp_path):
         {"event": "loaded", "start": 1, "update": "x"},
     ]
     text = "".join(json.dumps(line) + "\n" for line in lines)
-    forge = "import os\nfor fd in range(3, 64):\n    try: os.write(fd, FORGED)\n    except OSError: pass\n"
+    forge = "import os\nfor fd in range(3, 4096):\n    try: os.write(fd, FORGED)\n    except OSError: pass\n"
     forge = forge.replace("FORGED", repr(text.encode()))
     mark = check(written(tmp_path, forge + SGD.format("pass")))
     assert isinstance(mark.text("ja"), str)

@@ -67,9 +67,9 @@ class Journal:
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, sync: bool) -> None:
+        self._log = -1
         self.folder, self.sync = Path(folder), sync
         self.term, self.nbytes = 0, 0
-        self._log = -1
         self._first = 1  # the log behind the newest snapshot
         self._built_on: dict[int, int] = {}  # bytes of each log from there on that count
         self._settled = False
@@ -239,6 +239,9 @@ class Journal:
         if self._log >= 0:
             os.close(self._log)
             self._log = -1
+
+    def __del__(self) -> None:
+        self.close()
 
     def _path(self, term: int) -> Path:
         return self.folder / f"log-{term:08d}"
