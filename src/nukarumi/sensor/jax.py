@@ -16,7 +16,7 @@ import numpy as np
 from nukarumi.sensor.look import Look
 from nukarumi.trail.reading import positions
 
-__all__ = ["gradient_sample", "is_traced", "payload", "report", "to_look"]
+__all__ = ["gradient_sample", "is_traced", "opposite", "payload", "report", "sampled", "to_look"]
 
 Payload: TypeAlias = dict[str, Any]
 
@@ -28,29 +28,45 @@ def is_traced(value: Any) -> bool:
     return isinstance(value, jax.core.Tracer)
 
 
-def payload(before: Any, after: Any, gradient: Any, states: Mapping[str, Any], whole: tuple[str, ...]) -> Payload:
-    """Compute what the host needs for a look; see `nukarumi.sensor.look.Look`."""
+def opposite(gradient: Any) -> Any:
+    """Turn the sign of a gradient, before any branch reads it.
+
+    XLA moves the reshapes and transpositions that a gradient comes out of behind the arithmetic of the update, and so
+    decides in which loop that arithmetic is compiled and how its roots are rounded. It does so only where every reader
+    of the gradient is arithmetic. A branch or a callback is none; a turned sign is, and it is exact: what reads the
+    turned gradient leaves the weights' own arithmetic as it was, to the last bit.
+    """
+    return jnp.negative(gradient)
+
+
+def payload(before: Any, after: Any, turned: Any, states: Mapping[str, Any], whole: tuple[str, ...]) -> Payload:
+    """Compute what the host needs for a `nukarumi.sensor.look.Look`; ``turned`` is the `opposite` gradient."""
     return {
-        "norms": [_squares(gradient), _squares(after - before), _squares(after)],
+        "norms": [_squares(turned), _squares(after - before), _squares(after)],
         "nonfinite": [
-            _nonfinite(gradient),
+            _nonfinite(turned),
             _nonfinite(after),
             sum((_nonfinite(state) for state in states.values()), jnp.zeros((), jnp.int32)),
         ],
-        "gradient": gradient_sample(gradient),
-        "before": gradient_sample(before),
-        "after": gradient_sample(after),
-        "states": {letter: gradient_sample(state) for letter, state in states.items()},
+        "turned": sampled(turned),
+        "before": sampled(before),
+        "after": sampled(after),
+        "states": {letter: sampled(state) for letter, state in states.items()},
         "ends": {letter: (jnp.min(state), jnp.max(state)) for letter, state in states.items() if state.size},
         "whole": {letter: states[letter] for letter in whole if letter in states},
     }
 
 
-def gradient_sample(array: Any) -> Any:
+def sampled(array: Any) -> Any:
     """Take the trail's sample of an array, on the device."""
     flat = jnp.ravel(array)
     where = positions(flat.size)
     return flat[where] if len(where) < flat.size else flat
+
+
+def gradient_sample(turned: Any) -> Any:
+    """The sample of a gradient, on the host, from that of its `opposite`."""
+    return np.negative(np.array(turned, np.float64))
 
 
 def to_look(given: Payload) -> Look:
@@ -61,7 +77,7 @@ def to_look(given: Payload) -> Look:
     return Look(
         (norms[0], norms[1], norms[2]),
         (counts[0], counts[1], counts[2]),
-        np.array(given["gradient"], np.float64),
+        gradient_sample(given["turned"]),
         np.array(given["before"], np.float64),
         np.array(given["after"], np.float64),
         {letter: np.array(state, np.float64) for letter, state in given["states"].items()},

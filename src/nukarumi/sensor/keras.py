@@ -108,7 +108,7 @@ class KerasSensor(Sensor):
             "lr": settings.get("lr"),
             "brake": self._dialect.brake,
         }
-        self.step = int(optimizer.iterations.numpy())
+        self.step = int(keras.ops.convert_to_numpy(self._updates()))
         self._every = self.trail.every
         self._apply, self._scale_loss = optimizer.apply, optimizer.scale_loss
         # Not by setattr, which Keras watches for things to save.
@@ -127,6 +127,26 @@ class KerasSensor(Sensor):
 
             jax.effects_barrier()  # type: ignore[no-untyped-call]
 
+    def _updates(self) -> Any:
+        """How many updates there have been; where gradients are gathered, several calls make one."""
+        done, calls = self.optimizer._iterations.value, self.optimizer.gradient_accumulation_steps
+        return done // calls if calls else done
+
+    def _moves(self) -> Any:
+        """Whether this call moves the weights: None for always, otherwise a number that may be traced."""
+        done, calls = self.optimizer._iterations.value, self.optimizer.gradient_accumulation_steps
+        return (done + 1) % calls == 0 if calls else None
+
+    def _pushed(self, variable: Any, gradient: Any) -> Any:
+        """The gradient that an update is made of: without the loss scale, and with what has been gathered."""
+        scale, calls = self.optimizer.loss_scale_factor, self.optimizer.gradient_accumulation_steps
+        if scale is not None:
+            gradient = gradient / scale
+        if calls and self.optimizer.built:
+            held = self.optimizer._accumulated_gradients[self.optimizer._get_variable_index(variable)]
+            gradient = gradient + held.value
+        return gradient / calls if calls else gradient
+
     def _note(self, loss: Any) -> Any:
         """Stand in for ``scale_loss``, which a trainer calls with the loss of each batch."""
         with self.guarded():
@@ -137,12 +157,13 @@ class KerasSensor(Sensor):
 
                 if is_traced(loss):
                     report(
-                        self.optimizer.iterations.value + 1,
+                        self._updates() + 1,
                         self._every,
                         lambda: loss,
                         lambda: loss,
                         self._loss_came,
                         self._loss_came,
+                        self._moves(),
                     )
                 else:
                     self.loss = loss
@@ -173,24 +194,29 @@ class KerasSensor(Sensor):
             )
             if gradient is not None and self.watches(variable.path)
         ]
-        now = self.optimizer.iterations.value
+        moves = self._moves()
+        traced = self._tensors is None and _traced(self.optimizer._iterations.value, *(grad for _, grad in pairs))
+        if not traced:
+            if moves is not None and not bool(moves):
+                return ()
+            moves = None
+        if traced or self.due or self.near:
+            pairs = [(variable, self._pushed(variable, gradient)) for variable, gradient in pairs]
         lr = keras.ops.convert_to_tensor(self.optimizer.learning_rate)
-        numbers: dict[str, Any] = {"lr": lr, "t": now + 1}
+        numbers: dict[str, Any] = {"lr": lr, "t": self._updates() + 1}
         values = [variable.value for variable, _ in pairs]
         if self._tensors is None:
-            return pairs, values, numbers
-        return pairs, self._tensors.keep([value.detach() for value in values], {}) if self.due else [], numbers
+            return pairs, values, numbers, moves
+        return pairs, self._tensors.keep([value.detach() for value in values], {}) if self.due else [], numbers, moves
 
-    def _end(self, pairs: Any, before: list[Any], numbers: dict[str, Any]) -> None:
+    def _end(self, pairs: Any, before: list[Any], numbers: dict[str, Any], moves: Any) -> None:
         if self._known == "Nadam":
             numbers["mu_product"] = self.optimizer._u_product.value
         if self._tensors is not None:
             self._end_torch(pairs, before, numbers)
             return
-        from nukarumi.sensor.jax import is_traced  # noqa: PLC0415
-
-        if is_traced(numbers["t"]) or any(map(is_traced, before)):
-            self._end_traced(pairs, before, numbers)
+        if _traced(numbers["t"], *before):
+            self._end_traced(pairs, before, numbers, moves)
             return
         self.step += 1
         if (self.step - 1) % self.trail.every == 0:
@@ -229,18 +255,19 @@ class KerasSensor(Sensor):
                 for (variable, _), sample in zip(pairs, samples, strict=True):
                     self.remember(variable.path, sample, self.step)
 
-    def _end_traced(self, pairs: Any, before: list[Any], numbers: dict[str, Any]) -> None:
-        from nukarumi.sensor.jax import gradient_sample, payload, report, to_look  # noqa: PLC0415
+    def _end_traced(self, pairs: Any, before: list[Any], numbers: dict[str, Any], moves: Any) -> None:
+        from nukarumi.sensor.jax import gradient_sample, opposite, payload, report, sampled, to_look  # noqa: PLC0415
 
         whole = self._whole()
         subjects = {variable.path: self._subject(variable) for variable, _ in pairs}
         values = [variable.value for variable, _ in pairs]
         states = [self._states(variable) for variable, _ in pairs]
+        turned = {variable.path: opposite(gradient) for variable, gradient in pairs}
 
         def looks() -> Any:
             made = {}
-            for (variable, gradient), kept, after, own in zip(pairs, before, values, states, strict=True):
-                made[variable.path] = payload(kept, after, gradient, own, whole)
+            for (name, gradient), kept, after, own in zip(turned.items(), before, values, states, strict=True):
+                made[name] = payload(kept, after, gradient, own, whole)
             return {"looks": made, "numbers": numbers}
 
         def record(step: Any, given: Any) -> None:
@@ -261,15 +288,16 @@ class KerasSensor(Sensor):
                 with self.guarded():
                     self.step = int(step)
                     for name, gradient in given.items():
-                        self.remember(name, gradient, int(step))
+                        self.remember(name, gradient_sample(gradient), int(step))
 
         report(
             numbers["t"],
             self._every,
             looks,
-            lambda: {variable.path: gradient_sample(gradient) for variable, gradient in pairs},
+            lambda: {name: sampled(gradient) for name, gradient in turned.items()},
             record,
             remember,
+            moves,
         )
 
     def _finished(self, numbers: dict[str, float]) -> dict[str, float]:
@@ -295,6 +323,13 @@ class KerasSensor(Sensor):
 
     def _subject(self, variable: Any) -> Subject:
         return Subject(variable.path, tuple(variable.shape), self._dialect, str(variable.dtype), self._start)
+
+
+def _traced(*values: Any) -> bool:
+    """Whether any of JAX's arrays stands for one that a compiled function will have."""
+    from nukarumi.sensor.jax import is_traced  # noqa: PLC0415
+
+    return any(map(is_traced, values))
 
 
 class WatchCallback(keras.callbacks.Callback):  # type: ignore[misc]

@@ -22,7 +22,7 @@ from nukarumi._errors import BadInput
 from nukarumi.optim.engine.recipe import recipe
 from nukarumi.sensor.base import Sensor
 from nukarumi.sensor.dialects import Dialect, dialect
-from nukarumi.sensor.jax import gradient_sample, payload, report, to_look
+from nukarumi.sensor.jax import gradient_sample, opposite, payload, report, sampled, to_look
 from nukarumi.sensor.look import Look, Subject
 
 __all__ = ["OptaxSensor", "WatchState", "chains"]
@@ -344,7 +344,7 @@ class OptaxSensor(Sensor):
         if params is None:
             raise BadInput("a sensor needs the parameters", None, "call update(grads, state, params)")
         watched = {_path(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]}
-        moved, pushed = _by_name(updates), _by_name(gradients)
+        moved, pushed = _by_name(updates), {name: opposite(leaf) for name, leaf in _by_name(gradients).items()}
         groups: list[_Group] = []
         for chain, members in chains(self._chained.init, self._chained.update, state, params).items():
             names = [name for name in members if self.watches(name) and name in moved and name in pushed]
@@ -389,13 +389,13 @@ class OptaxSensor(Sensor):
             if self.attached:
                 with self.guarded():
                     for name, gradient in given.items():
-                        self.remember(name, gradient, int(step))
+                        self.remember(name, gradient_sample(gradient), int(step))
 
         report(
             count,
             self._every,
             looks,
-            lambda: {name: gradient_sample(pushed[name]) for group in groups for name in group.names},
+            lambda: {name: sampled(pushed[name]) for group in groups for name in group.names},
             record,
             remember,
             happens,
