@@ -95,8 +95,11 @@ class Dialect:
         >>> dialect("Adagrad", "torch").rate({"h": np.array([4.0])}, {"lr": 0.1, "eps": 0.0}).tolist()
         [0.05]
         """
+        return self.rate_of(states, self.meant(settings))
+
+    def rate_of(self, states: Mapping[str, Any], given: Mapping[str, Any]) -> Floats:
+        """The same for settings in the rule's own sense (`meant`), each a number or an array beside the states."""
         function, names = self._rate
-        given = self.meant(settings)
         arrays = [np.asarray(states[letter], np.float64) if letter in states else 0.0 for letter in self.states]
         with np.errstate(all="ignore"):
             rate = np.asarray(function(*arrays, *(given[name] for name in names)), np.float64)
@@ -125,12 +128,18 @@ class Dialect:
         >>> adagrad.swallowed({"h": np.array([0.11])}, {"lr": 0.1, "eps": 0.0}, start=0.1).round(2).tolist()
         [0.7]
         """
+        return self.swallowed_of(states, self.meant(settings), start, rate)
+
+    def swallowed_of(
+        self, states: Mapping[str, Any], given: Mapping[str, Any], start: float, rate: Floats | None = None
+    ) -> Floats:
+        """The same for settings in the rule's own sense (`meant`), each a number or an array beside the states."""
         if self.brake is None or self.brake not in self.rate_states:
             return np.full(np.shape(next(iter(states.values()), 0.0)), np.nan)
         braking = np.asarray(states[self.brake], np.float64)
         free = {**states, self.brake: np.maximum(braking - start, 0.0)}
-        unhindered = self.rate(free, {**settings, **{name: 0.0 for name in ("eps", "eps_root") if name in settings}})
-        rate = self.rate(states, settings) if rate is None else rate
+        unhindered = self.rate_of(free, {**given, **{name: 0.0 for name in ("eps", "eps_root") if name in given}})
+        rate = self.rate_of(states, given) if rate is None else rate
         with np.errstate(all="ignore"):
             share = 1.0 - rate / unhindered
         return np.where(np.isfinite(share), np.clip(share, 0.0, 1.0), np.where(np.isinf(unhindered), 1.0, np.nan))

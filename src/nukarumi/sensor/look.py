@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -109,6 +110,11 @@ class Look:
     rate: Any = None
     rows: Touched | None = None
     pushed: Sample | None = None
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it stays as it is while the training goes on, and is small: it holds nothing but samples."""
+        return self.rate is None and not self.whole
 
     @property
     def drive(self) -> Sample:
@@ -244,34 +250,37 @@ Seen: TypeAlias = tuple[Subject, Look, Mapping[str, float]]
 
 
 def derive(looks: Sequence[Seen]) -> list[Derived]:
-    """Work out what hangs on the rule, for all arrays of one row.
+    """Work out what hangs on the rule, for all arrays of one row, or of several rows at once.
 
-    Arrays with the same rule and settings are strung together, so that the rule is asked once for all of them.
+    Arrays with the same rule are strung together, so that the rule is asked once for all of them. Settings that differ
+    from row to row (t, a learning rate with a schedule) may differ within a string too, but not those that the braking
+    state is made with.
     """
     out = [Derived(np.full(len(QUANTILES), np.nan)) for _ in looks]
     strings: dict[Any, list[int]] = {}
     steady: dict[Any, Floats] = {}
     for k, (subject, seen, settings) in enumerate(looks):
-        which, given = subject.dialect, tuple(settings.values())
+        which = subject.dialect
         if seen.rate is not None:
             out[k].rate = quantiles(seen.rate)
         elif not which.rate_states:
-            if (id(which), given) not in steady:
-                steady[id(which), given] = np.full(len(QUANTILES), float(which.rate({}, settings)))
-            out[k].rate = steady[id(which), given]
+            given = id(which), *settings.values()
+            if given not in steady:
+                steady[given] = np.full(len(QUANTILES), float(which.rate({}, settings)))
+            out[k].rate = steady[given]
         elif len(which.rate_states) > 1 and seen.whole:
             out[k].rate = quantiles(which.rate(seen.whole, settings))
         if not seen.states:
             continue
-        plain = _is_plain(subject, seen)
-        key = id(which), subject.dtype, subject.start, plain, given, tuple(seen.states)
+        if not _is_plain(subject, seen):
+            _derive_odd(looks[k], out[k])
+            continue
+        made_with = [settings[name] for name in which.renewed[1] if name in settings] if which.brake else []
+        key = id(which), subject.dtype, subject.start, tuple(seen.states), *made_with
         strings.setdefault(key, []).append(k)
-    for (*_, plain, _, _), members in strings.items():
-        if plain:
-            _derive([looks[k] for k in members], [out[k] for k in members])
-        else:
-            for k in members:
-                _derive_odd(looks[k], out[k])
+    for members in strings.values():
+        members.sort(key=lambda k: looks[k][1].drive.size)  # what is of one size is sorted in one go
+        _derive([looks[k] for k in members], [out[k] for k in members])
     return out
 
 
@@ -285,17 +294,39 @@ def _is_plain(subject: Subject, seen: Look) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _places(sizes: tuple[int, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats, NDArray[np.intp]]:
-    """Where the quantiles of sorted samples lie that are strung together.
-
-    The indices below and above each quantile, how far it is from the lower, and the two entries about each middle.
-    """
+def _places(sizes: tuple[int, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """Where the quantiles of sorted samples lie that are strung together: the entries below and above each, and how far
+    it is from the lower."""
     counts = np.array(sizes, np.intp)[:, None]
     first = np.cumsum(counts, axis=0) - counts
     where: Floats = np.asarray(QUANTILES) * (counts - 1)
     low: NDArray[np.intp] = where.astype(np.intp)
-    middle = np.concatenate([(counts - 1) // 2, counts // 2], axis=1)
-    return first + low, first + np.minimum(low + 1, counts - 1), where - low, first + middle
+    return first + low, first + np.minimum(low + 1, counts - 1), where - low
+
+
+def _sort(line: NDArray[Any], sizes: tuple[int, ...]) -> None:
+    """Sort each sample of a string in place; those of one size lie side by side."""
+    start = 0
+    for size, same in groupby(sizes):
+        stop = start + size * len(list(same))
+        line[start:stop].reshape(-1, size).sort(axis=1)
+        start = stop
+
+
+def _merged(which: Dialect, looks: Sequence[Seen]) -> dict[str, Any]:
+    """The settings of many looks in the rule's own sense: a number where they agree, else a column of numbers."""
+    meant: dict[int, dict[str, float]] = {}
+    for _, _, settings in looks:
+        if id(settings) not in meant:
+            meant[id(settings)] = which.meant(settings)
+    if len(meant) == 1:
+        return next(iter(meant.values()))
+    rows = [meant[id(settings)] for _, _, settings in looks]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return {
+        name: column[0] if column.count(column[0]) == len(column) else np.array(column)[:, None]
+        for name, column in columns.items()
+    }
 
 
 def _between(below: Floats, above: Floats, weight: Floats) -> Floats:
@@ -311,16 +342,13 @@ def _derive(looks: Sequence[Seen], out: Sequence[Derived]) -> None:
     subject, _, settings = looks[0]
     which, brake = subject.dialect, subject.dialect.brake or ""
     sizes = tuple(seen.drive.size for _, seen, _ in looks)
-    low, high, weight, middle = _places(sizes)
-    cuts = np.cumsum((0, *sizes)).tolist()
-    spans = [slice(cuts[k], cuts[k + 1]) for k in range(len(looks))]
+    low, high, weight = _places(sizes)
     coarse = np.float64 if subject.dtype == "float64" else np.float32  # sorted in half the time, and nothing is lost
     states, ordered = {}, {}
     for letter in looks[0][1].states:
         states[letter] = np.concatenate([seen.states[letter] for _, seen, _ in looks])
         ordered[letter] = line = np.array(states[letter], coarse)
-        for span in spans:
-            line[span].sort()
+        _sort(line, sizes)
         made = _between(line[low].astype(np.float64), line[high].astype(np.float64), weight)
         made[:, 0], made[:, -1] = zip(*(seen.ends[letter] for _, seen, _ in looks), strict=True)
         for one, row in zip(out, made, strict=True):
@@ -329,30 +357,34 @@ def _derive(looks: Sequence[Seen], out: Sequence[Derived]) -> None:
         return
     gradient = np.concatenate([seen.drive for _, seen, _ in looks])
     has = gradient != 0.0
-    starts = cuts[:-1]
-    counts = np.add.reduceat(has, starts, dtype=np.intp).tolist()
+    starts = np.cumsum((0, *sizes[:-1]))
+    counts = np.add.reduceat(has, starts, dtype=np.intp)
     stuck = has & _stuck(subject, states, gradient, settings)
-    for one, count, held in zip(out, counts, np.add.reduceat(stuck, starts, dtype=np.intp).tolist(), strict=True):
-        one.stuck = held / count if count else float("nan")
+    shares = np.add.reduceat(stuck, starts, dtype=np.intp) / np.where(counts, counts, np.nan)
+    for one, share in zip(out, shares.tolist(), strict=True):
+        one.stuck = share
     if which.rate_states != (brake,):
         return
-    line = ordered[brake].astype(np.float64)
-    middles = line[middle]
-    for k, (span, count) in enumerate(zip(spans, counts, strict=True)):
-        if 0 < count < sizes[k]:
-            some = np.sort(states[brake][span][has[span]])
-            middles[k] = some[(count - 1) // 2], some[count // 2]
+    line = ordered[brake]
+    some = line
+    if not has.all():  # the middle of those that have a gradient
+        some = np.where(has, states[brake], np.inf).astype(coarse)
+        _sort(some, sizes)
+    middle = (starts + np.maximum(counts - 1, 0) // 2)[:, None], (starts + counts // 2)[:, None]
     ends = np.array([seen.ends[brake] for _, seen, _ in looks])
     last = len(QUANTILES)
-    asked = np.concatenate([line[low], line[high], middles, ends], axis=1)
-    rates = which.rate({brake: asked}, settings)
+    asked = np.concatenate([line[low], line[high], some[middle[0]], some[middle[1]], ends], axis=1, dtype=np.float64)
+    given = _merged(which, looks)
+    rates = which.rate_of({brake: asked}, given)
     made = _between(rates[:, :last], rates[:, last : 2 * last], weight)[:, ::-1]
     made[:, 0], made[:, -1] = rates[:, -1], rates[:, -2]
-    shares = which.swallowed({brake: middles}, settings, subject.start, rates[:, 2 * last : -2])
-    for one, (_, seen, _), row, count, share in zip(out, looks, made, counts, shares.tolist(), strict=True):
+    halves = slice(2 * last, -2)
+    shares = which.swallowed_of({brake: asked[:, halves]}, given, subject.start, rates[:, halves])
+    shares = np.where(counts, shares.sum(axis=1) / 2, np.nan)
+    for one, (_, seen, _), row, share in zip(out, looks, made, shares.tolist(), strict=True):
         if seen.rate is None:
             one.rate = row
-        one.swallowed = sum(share) / 2 if count else float("nan")
+        one.swallowed = share
 
 
 def _derive_odd(look: Seen, out: Derived) -> None:

@@ -179,8 +179,9 @@ class OwnSensor(Sensor):
                 continue
             before, after, gradients = ([sweep.address(one[k]) for one in some] for k in (1, 2, 3))
             states = [[sweep.address(one[4][letter]) for one in some] for letter in letters]
-            made_for = self._sweeps.of(run, dtype, sizes, letters, tuple(after))
-            looks = made_for.look(before, after, gradients, states, letters, default_threads())
+            looks = self._sweeps.of(run, dtype, sizes, letters).look(
+                before, after, gradients, states, letters, default_threads()
+            )
             for k, made in zip(places, looks, strict=True):
                 done[k] = done[k] if made is None else made
         for k, given in enumerate(done):

@@ -21,6 +21,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -127,6 +128,7 @@ class _Jobs:
         self.firsts = np.searchsorted(self.owner, np.arange(len(sizes)))
         self._keep = {size: _places(size) for size in sizes}
         self.cuts = np.cumsum([0, *(len(self._keep[size]) for size in sizes)]).tolist()
+        self.spans = [slice(begin, end) for begin, end in pairwise(self.cuts)]
         self._table = table = np.zeros((len(chunks), WIDTH), np.int64)
         table[:, 0], table[:, 1], table[:, 2] = kind, entries, first
         begins = []
@@ -143,16 +145,20 @@ class _Jobs:
         self._at = address(table)
         self._counters = np.zeros(3, np.int64)
         self._counters_at = address(self._counters)
+        self._streamed: list[int] = []
 
     def do(
-        self, streams: Sequence[int], samples: Sample | None, answers: Floats | None, threads: int, keep: object = None
+        self, streams: list[int], samples: Sample | None, answers: Floats | None, threads: int, keep: object = None
     ) -> None:
         """Do the jobs on streams at these addresses: those of all arrays' first stream, then of their second...
 
         ``keep`` is whatever holds the streams that are written to.
         """
-        at, table = np.array(streams, np.int64).reshape(self._streams, self._count), self._table
-        np.add(at.T[self.owner], self._byte, out=table[:, 8 : 8 + self._streams])
+        table = self._table
+        if streams != self._streamed:  # most lie where they lay the last time
+            at = np.array(streams, np.int64).reshape(self._streams, self._count)
+            np.add(at.T[self.owner], self._byte, out=table[:, 8 : 8 + self._streams])
+            self._streamed = streams
         if samples is not None:
             np.add(self._sample, address(samples), out=table[:, 5])
         if answers is not None:
@@ -194,18 +200,17 @@ class Copies:
 
 
 class Samples:
-    """Takes the samples of arrays of one type; they hold until they are taken again."""
+    """Takes the samples of arrays of one type."""
 
     def __init__(self, run: Run, dtype: str, sizes: Sequence[int]) -> None:
         self._jobs = _Jobs(run, dtype, TAKE, sizes, 1)
-        cuts = self._jobs.cuts
-        self._samples = np.empty(cuts[-1], dtype)
-        self._parts = [self._samples[cuts[k] : cuts[k + 1]] for k in range(len(sizes))]
+        self._dtype, self._spans = np.dtype(dtype), self._jobs.spans
 
     def take(self, given: Sequence[int]) -> list[Sample]:
         """Take the samples of the arrays at these addresses."""
-        self._jobs.do(given, self._samples, None, 1)
-        return self._parts
+        samples = np.empty(self._jobs.cuts[-1], self._dtype)
+        self._jobs.do(list(given), samples, None, 1)
+        return [samples[span] for span in self._spans]
 
 
 class Sweep:
@@ -225,7 +230,6 @@ class Sweep:
         self._dtype, self._states = np.dtype(dtype), states
         self._jobs = _Jobs(run, dtype, 3 + states, sizes, 3 + states)
         self._answers = np.empty((len(self._jobs.owner), ANSWERS))
-        self._turn, self._samples = 0, np.empty((2, 3 + states, self._jobs.cuts[-1]), dtype)
 
     def look(
         self,
@@ -252,11 +256,11 @@ class Sweep:
         Returns
         -------
         list
-            The looks, whose samples hold until the look after the next; None for an array in which something is not
-            finite or out of the range of a sum of squares, which is to be looked at in another way.
+            The looks; None for an array in which something is not finite or out of the range of a sum of squares, which
+            is to be looked at in another way.
         """
-        self._turn ^= 1  # what is remembered of the last look must outlast this one
-        parts, firsts, cuts = self._samples[self._turn], self._jobs.firsts, self._jobs.cuts
+        firsts = self._jobs.firsts
+        parts = np.empty((3 + self._states, self._jobs.cuts[-1]), self._dtype)
         streams = [*before, *after, *gradients, *(one for each in states for one in each)]
         self._jobs.do(streams, parts, self._answers, threads)
         with np.errstate(all="ignore"):
@@ -271,7 +275,7 @@ class Sweep:
             if not sound or not all(math.isfinite(one + other) for one, other in own.values()):
                 looks.append(None)
                 continue
-            span = slice(cuts[k], cuts[k + 1])
+            span = self._jobs.spans[k]
             looks.append(Look(
                 (gradient, step, weight), (0, 0, 0), parts[2, span], parts[0, span], parts[1, span],
                 {letter: parts[3 + s, span] for s, letter in enumerate(letters)}, own,
@@ -280,20 +284,18 @@ class Sweep:
 
 
 class Sweeps:
-    """The sweeps that one sensor has made, to be used again; each belongs to its arrays, whose last look it holds."""
+    """The sweeps that one sensor has made, to be used again."""
 
     MOST = 8
 
     def __init__(self) -> None:
         self._made: dict[Any, Sweep] = {}
 
-    def of(
-        self, run: Run, dtype: str, sizes: tuple[int, ...], letters: tuple[str, ...], addresses: tuple[int, ...]
-    ) -> Sweep:
-        """The sweep of arrays of these sizes at these addresses, with states of these letters."""
-        key = dtype, sizes, letters, addresses
+    def of(self, run: Run, dtype: str, sizes: tuple[int, ...], letters: tuple[str, ...]) -> Sweep:
+        """The sweep of arrays of these sizes, with states of these letters."""
+        key = dtype, sizes, letters
         if key not in self._made:
-            if len(self._made) >= self.MOST:  # arrays that lie elsewhere every time must not fill the memory
+            if len(self._made) >= self.MOST:  # arrays of other sizes every time must not fill the memory
                 self._made.clear()
             self._made[key] = Sweep(run, dtype, sizes, len(letters))
         return self._made[key]

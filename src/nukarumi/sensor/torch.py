@@ -399,10 +399,9 @@ class Tensors:
             if run is not None:
                 some = [seen[k] for k in places]
                 sizes = tuple(one.after.numel() for one in some)
-                after = tuple(one.after.data_ptr() for one in some)
-                made = self._sweeps.of(run, dtype, sizes, letters, after).look(
+                made = self._sweeps.of(run, dtype, sizes, letters).look(
                     [one.kept.copy.data_ptr() for one in some],
-                    after,
+                    [one.after.data_ptr() for one in some],
                     [one.gradient.data_ptr() for one in some],
                     [[one.states[letter].data_ptr() for one in some] for letter in letters],
                     letters,
@@ -416,7 +415,7 @@ class Tensors:
         return [found[k] for k in range(len(seen))]
 
     def gradient_samples(self, gradients: Sequence[Tensor]) -> list[Samples]:
-        """Take the samples of gradients; they hold until they are taken again."""
+        """Take the samples of gradients."""
         found: dict[int, Samples] = {}
         for dtype, places in _alike(gradients, lambda k: _dtype(gradients[k])).items():
             run = sweep.loop(dtype) if dtype else None

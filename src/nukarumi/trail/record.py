@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -80,6 +80,7 @@ class Trail:
         self.meta: dict[str, Any] = dict(meta or {})
         check_meta(self.meta)
         self._rows = 0
+        self._late: Callable[[], None] | None = None
         self._room = min(capacity, 64)  # grows to the capacity as rows come
         self._step = np.zeros(self._room, np.int64)
         self._loss = np.full(self._room, np.nan)
@@ -88,27 +89,47 @@ class Trail:
         for array, shape in (arrays or {}).items():
             self.add_array(array, shape)
 
+    def expect(self, late: Callable[[], None]) -> None:
+        """Say that rows are on their way: ``late`` is called once, before anything is read, and appends them."""
+        self._late = late
+
+    def _settle(self) -> None:
+        if self._late is not None:
+            late, self._late = self._late, None
+            late()
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._settle()
+        return self.__dict__ | {"_late": None}
+
+    @property
+    def room(self) -> int:
+        """How many rows it takes before it thins."""
+        return self.capacity - self._rows
+
     def __len__(self) -> int:
+        self._settle()
         return self._rows
 
     def __repr__(self) -> str:
-        span = f"steps {self.steps[0]} to {self.steps[-1]}" if self._rows else "empty"
+        span = f"steps {self.steps[0]} to {self.steps[-1]}" if len(self) else "empty"
         return f"<Trail: {self._rows} rows, {span}, {len(self._shapes)} arrays>"
 
     @property
     def arrays(self) -> dict[str, tuple[int, ...]]:
         """Parameter name to shape."""
+        self._settle()
         return dict(self._shapes)
 
     @property
     def steps(self) -> NDArray[np.int64]:
         """The step number of each row, counted from 1; read-only."""
-        return _view(self._step[: self._rows])
+        return _view(self._step[: len(self)])
 
     @property
     def loss(self) -> NDArray[np.float64]:
         """The loss that each recorded update started from; read-only."""
-        return _view(self._loss[: self._rows])
+        return _view(self._loss[: len(self)])
 
     def columns(self, array: str) -> tuple[str, ...]:
         """Name the columns of one array."""
@@ -122,6 +143,7 @@ class Trail:
         BadInput
             For an array or a column that the trail does not have; the message lists those it has.
         """
+        self._settle()
         columns = self._of(array)
         if name not in columns:
             raise BadInput(f"a trail of array {array!r} has no such column", name, f"use one of {', '.join(columns)}")
@@ -129,7 +151,7 @@ class Trail:
 
     def total(self, name: str) -> NDArray[np.float64]:
         """Combine a norm column over all arrays: the root of the sum of squares; of an empty set 0."""
-        parts = [self.column(array, name) for array in self._shapes]
+        parts = [self.column(array, name) for array in self.arrays]
         with np.errstate(all="ignore"):
             return np.asarray(np.hypot.reduce(parts, axis=0)) if parts else np.zeros(self._rows)
 
@@ -170,7 +192,7 @@ class Trail:
             For a step that does not grow, an unknown array or column, or a reading of the wrong shape. Nothing has
             been added then.
         """
-        if self._rows and step <= self._step[self._rows - 1]:
+        if len(self) and step <= self._step[self._rows - 1]:
             raise BadInput("steps must grow from row to row", step, f"pass more than {self._step[self._rows - 1]}")
         checked: list[tuple[dict[str, NDArray[Any]], str, Any]] = []
         for array, reading in readings.items():
