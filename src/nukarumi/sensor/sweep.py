@@ -2,16 +2,21 @@
 
 The loop reads every stream once, makes norms and extremes of it and picks the sample while it is at hand. It is
 compiled once on a machine, at the first reading that wants it, and kept and loaded as the optimizers' loops are; a
-process that finds it there does not import Numba. A job is a row of whole numbers:
+process that finds it there does not import Numba. A job is a row of whole numbers, which never change:
 
 ====== ===========================================================================================
 0      ``TAKE``, ``COPY``, or the number of streams that are looked at: before, after, gradient, states
 1, 2   entries, and which of the array's entries is the first of them
 3, 4   the positions of the sample: address and number
-5, 6   where the sample goes, and how much further that of the next stream does
-7      where the answers go: sums of squares of gradient, step and weights; least and largest of each state
-8...   the streams (``COPY``: from, to)
+5, 6   where in the samples it goes, and how much further that of the next stream does
+7      where in the answers they go: sums of squares of gradient, step and weights; least and largest of each state
+8, 9   where its array is among the addresses, and how much further that of the next stream is
+10     how far into the array it begins
 ====== ===========================================================================================
+
+Places are in bytes, but for 6, which counts entries, and 8 and 9, which count addresses. What changes from call to call
+stands in a list of addresses: that of the samples, that of the answers, and those of the arrays' streams (``COPY``:
+from, to).
 """
 
 from __future__ import annotations
@@ -37,7 +42,9 @@ __all__ = ["COPY", "TAKE", "WIDTH", "Copies", "Samples", "Sweep", "Sweeps", "add
 TAKE, COPY = 1, 2
 STATES = 3
 """No optimizer has more states."""
-WIDTH = 8 + 3 + STATES
+WIDTH = 11
+HEAD = 2
+"""Addresses before those of the streams."""
 ANSWERS = 4 + 2 * STATES
 """What a job answers, in words of eight bytes."""
 
@@ -64,7 +71,7 @@ def loop(dtype: str) -> Run | None:
     def compiling() -> bytes:
         from nukarumi.sensor.sweep_loop import loop_of, signature  # noqa: PLC0415
 
-        return machine.emit(loop_of(dtype), signature(dtype))
+        return machine.emit(loop_of(dtype), signature())
 
     with _making:
         try:
@@ -77,8 +84,8 @@ def loop(dtype: str) -> Run | None:
     spare = ctypes.create_string_buffer(16)  # Numba's slots for a result and an exception; the loop has neither
     address = ctypes.addressof(spare)
 
-    def call(jobs: int, count: int, constants: int, counters: int) -> None:
-        run(address, address, jobs, count, constants, counters)
+    def call(jobs: int, count: int, addresses: int, counters: int) -> None:
+        run(address, address, jobs, count, addresses, counters)
 
     call.memory = memory, spare  # type: ignore[attr-defined]  # the code lives as long as the function
     return call
@@ -104,7 +111,7 @@ def _places(size: int) -> Whole:
 
 
 class _Jobs:
-    """A table of jobs, whose addresses are filled in for every call.
+    """A table of jobs.
 
     Parameters
     ----------
@@ -119,7 +126,7 @@ class _Jobs:
     """
 
     def __init__(self, run: Run, dtype: str, kind: int, sizes: Sequence[int], streams: int) -> None:
-        self._run, self._streams, self._count = run, streams, len(sizes)
+        self._run = run
         item = np.dtype(dtype).itemsize
         chunks = [
             (k, min(CHUNK, size - start), start) for k, size in enumerate(sizes) for start in range(0, size, CHUNK)
@@ -137,38 +144,34 @@ class _Jobs:
             begin, end = np.searchsorted(places, (start, start + many)).tolist()
             table[job, 3], table[job, 4] = address(places) + 8 * begin, end - begin
             begins.append(self.cuts[k] + begin)
-        table[:, 6] = self.cuts[-1]
-        self._sample, self._answer = np.array(begins, np.int64) * item, np.arange(len(chunks)) * (8 * ANSWERS)
+        table[:, 5], table[:, 6] = np.array(begins, np.int64) * item, self.cuts[-1]
+        table[:, 7] = np.arange(len(chunks)) * (8 * ANSWERS)
+        table[:, 8], table[:, 9] = HEAD + self.owner, len(sizes)
         # The sample's positions count from the array's beginning: where there is nothing but a sample, so does the job.
-        self._byte = first[:, None] * (item if kind != TAKE else 0)
+        table[:, 10] = first * (item if kind != TAKE else 0)
         self._size = sum(sizes) * streams
         self._at = address(table)
         self._counters = np.zeros(3, np.int64)
         self._counters_at = address(self._counters)
-        self._streamed: list[int] = []
 
     def do(
-        self, streams: list[int], samples: Sample | None, answers: Floats | None, threads: int, keep: object = None
+        self, streams: Sequence[int], samples: Sample | None, answers: Floats | None, threads: int, keep: object = None
     ) -> None:
         """Do the jobs on streams at these addresses: those of all arrays' first stream, then of their second...
 
         ``keep`` is whatever holds the streams that are written to.
         """
-        table = self._table
-        if streams != self._streamed:  # most lie where they lay the last time
-            at = np.array(streams, np.int64).reshape(self._streams, self._count)
-            np.add(at.T[self.owner], self._byte, out=table[:, 8 : 8 + self._streams])
-            self._streamed = streams
-        if samples is not None:
-            np.add(self._sample, address(samples), out=table[:, 5])
-        if answers is not None:
-            np.add(self._answer, address(answers), out=table[:, 7])
+        where = [0 if samples is None else address(samples), 0 if answers is None else address(answers), *streams]
+        addresses = np.array(where, np.int64)
+        at, table = address(addresses), self._table
         if threads > 1 and self._size >= SHARED:
-            # Held as well: what a helper writes to after an interrupt of the caller.
-            pool.run(self._run, self._at, len(table), 0, threads, (table, self._keep, samples, answers, keep))
+            # Held as well: what a helper reads or writes after an interrupt of the caller.
+            pool.run(
+                self._run, self._at, len(table), at, threads, (table, addresses, self._keep, samples, answers, keep)
+            )
         else:
             self._counters[:] = 0
-            self._run(self._at, len(table), 0, self._counters_at)
+            self._run(self._at, len(table), at, self._counters_at)
 
 
 class Copies:
@@ -209,7 +212,7 @@ class Samples:
     def take(self, given: Sequence[int]) -> list[Sample]:
         """Take the samples of the arrays at these addresses."""
         samples = np.empty(self._jobs.cuts[-1], self._dtype)
-        self._jobs.do(list(given), samples, None, 1)
+        self._jobs.do(given, samples, None, 1)
         return [samples[span] for span in self._spans]
 
 

@@ -90,27 +90,28 @@ def loop_of(dtype: str) -> Any:
     bits_at, places_at = _at(whole.name), _at("int64")
     take_one = NAMESPACE["take_one"]
 
-    def loop(jobs: Any, count: Any, constants: Any, counters: Any) -> None:  # noqa: PLR0912 - one loop, three kinds of job
+    def loop(jobs: Any, count: Any, addresses: Any, counters: Any) -> None:  # noqa: PLR0912 - one loop, three kinds of job
         while True:
             job = take_one(counters, 0)
             if job >= count:
                 break
             row = job * WIDTH
             size, first, places = jobs[row + 1], jobs[row + 2], places_at(jobs[row + 3])
-            samples, stride, streams = numbers_at(jobs[row + 5]), jobs[row + 6], row + 8
+            samples, stride = numbers_at(addresses[0] + jobs[row + 5]), jobs[row + 6]
+            own, further, begin = jobs[row + 8], jobs[row + 9], jobs[row + 10]
             taken, wanted = 0, jobs[row + 4]
             if jobs[row] == COPY:
-                a, b = numbers_at(jobs[streams]), numbers_at(jobs[streams + 1])
+                a, b = numbers_at(addresses[own] + begin), numbers_at(addresses[own + further] + begin)
                 for i in range(size):
                     b[i] = a[i]
             elif jobs[row] == TAKE:
-                a = numbers_at(jobs[streams])
+                a = numbers_at(addresses[own] + begin)
                 for i in range(wanted):
                     samples[i] = a[places[i]]
             else:
-                before, after = numbers_at(jobs[streams]), numbers_at(jobs[streams + 1])
-                gradient, kinds = numbers_at(jobs[streams + 2]), jobs[row]
-                answers, found = wide_at(jobs[row + 7]), bits_at(jobs[row + 7] + 32)
+                before, after = numbers_at(addresses[own] + begin), numbers_at(addresses[own + further] + begin)
+                gradient, kinds = numbers_at(addresses[own + 2 * further] + begin), jobs[row]
+                answers, found = wide_at(addresses[1] + jobs[row + 7]), bits_at(addresses[1] + jobs[row + 7] + 32)
                 pushed, step, length = 0.0, 0.0, 0.0
                 for s in range(kinds - 3):
                     found[2 * s], found[2 * s + 1] = most, least
@@ -120,13 +121,13 @@ def loop_of(dtype: str) -> Any:
                     length += squared(after, start, stop, nought)
                     pushed += squared(gradient, start, stop, nought)
                     for s in range(kinds - 3):
-                        low, high = ends(
-                            bits_at(jobs[streams + 3 + s]), start, stop, sign, found[2 * s], found[2 * s + 1], most
-                        )
+                        state = bits_at(addresses[own + (3 + s) * further] + begin)
+                        low, high = ends(state, start, stop, sign, found[2 * s], found[2 * s + 1], most)
                         found[2 * s], found[2 * s + 1] = low, high
                     while taken < wanted and places[taken] < first + stop:
                         for k in range(kinds):
-                            samples[k * stride + taken] = numbers_at(jobs[streams + k])[places[taken] - first]
+                            stream = numbers_at(addresses[own + k * further] + begin)
+                            samples[k * stride + taken] = stream[places[taken] - first]
                         taken += 1
                 for s in range(2 * (kinds - 3)):
                     found[s] ^= (found[s] >> sign) & most
@@ -141,8 +142,8 @@ def _at(name: str) -> Any:
     return NAMESPACE[f"{name}_at"] if f"{name}_at" in NAMESPACE else typed(getattr(types, name))
 
 
-def signature(dtype: str) -> Any:
-    """What the loop takes: jobs, their count, nothing, counters."""
+def signature() -> Any:
+    """What the loop takes: jobs, their count, addresses, counters."""
     pointer: Any = types.CPointer
     words = pointer(types.int64)
-    return types.void(words, types.int64, pointer(getattr(types, dtype)), words)
+    return types.void(words, types.int64, words, words)

@@ -232,10 +232,8 @@ class TorchSensor(Sensor):
             self._before, self._fresh = {}, set()
             given, state = [one for one in self._parameters() if _there(one[1])], self.optimizer.state
             watched = [parameter for _, parameter, _ in given]
-            self._fresh = {
-                id(p) for _, p, group in given
-                if group.get("dampening") and state.get(p, {}).get("momentum_buffer") is None
-            }  # fmt: skip
+            if any(group.get("dampening") for group in self.optimizer.param_groups):
+                self._fresh = {id(p) for _, p, _ in given if state.get(p, {}).get("momentum_buffer") is None}
             lazy = self._known in TOUCHED_ROWS_ONLY
             rows = {k: _rows(p.grad) for k, p in enumerate(watched) if lazy and p.grad is not None and p.grad.is_sparse}
             self._before = dict(zip(map(id, watched), self._tensors.keep(watched, rows), strict=True))
@@ -264,7 +262,7 @@ class TorchSensor(Sensor):
         seen: list[Touched] = []
         keys = STATES[self._known]
         every: dict[Any, _Told] = {}
-        for name, parameter, group in self._parameters():
+        for name, parameter, group in self._watched:
             kept = self._before.get(id(parameter))
             if parameter.grad is None or kept is None:
                 continue
@@ -318,11 +316,16 @@ def _name(dtype: torch.dtype) -> str:
 
 
 class Kept(NamedTuple):
-    """A parameter before the update: a copy, or one of some rows alone; which these are, and its sample, if taken."""
+    """A parameter before the update: a copy, or one of some rows alone; which these are, and its sample, if taken.
+
+    Where a sweep took the copy, ``dtype`` and ``at`` say of what type the parameter was and where it lay.
+    """
 
     copy: Tensor
     rows: Tensor | None = None
     sample: Samples | None = None
+    dtype: str = ""
+    at: int = 0
 
 
 class Touched(NamedTuple):
@@ -376,8 +379,9 @@ class Tensors:
                 copies = sweep.Copies(run, dtype, [tensors[k].numel() for k in places])
                 views = [torch.from_numpy(flat).view(shape) for flat, shape in zip(copies.arrays, shapes, strict=True)]
                 found = self._swept[dtype, *places] = copies, views
-            found[0].take([tensors[k].data_ptr() for k in places], torch.get_num_threads())
-            kept |= {k: Kept(copy) for k, copy in zip(places, found[1], strict=True)}
+            where = [tensors[k].data_ptr() for k in places]
+            found[0].take(where, torch.get_num_threads())
+            kept |= {k: Kept(copy, None, None, dtype, at) for k, copy, at in zip(places, found[1], where, strict=True)}
         return [kept[k] for k in range(len(tensors))]
 
     def _kept(self, place: int, tensor: Tensor, rows: Tensor | None) -> Kept:
@@ -525,13 +529,13 @@ _SWEPT = {torch.float32: "float32", torch.float64: "float64"}
 
 def _kind(seen: Touched) -> tuple[str, tuple[str, ...]]:
     """The type and the states' letters of a parameter that a sweep can read; "" and none for any other."""
-    dtype, size = _dtype(seen.after), seen.after.numel()
-    if not dtype or seen.kept.rows is not None or _dtype(seen.kept.copy) != dtype or _dtype(seen.gradient) != dtype:
+    kept, after = seen.kept, seen.after
+    dtype, size = kept.dtype, kept.copy.numel()
+    same = dtype and kept.at == after.data_ptr() and after.numel() == size and after.is_contiguous()
+    if not same:  # exchanged within the step
         return "", ()
-    if seen.kept.copy.numel() != size or seen.gradient.numel() != size:  # exchanged within the step
-        return "", ()
-    for state in seen.states.values():
-        if _dtype(state) != dtype or state.numel() != size:
+    for array in (seen.gradient, *seen.states.values()):
+        if _dtype(array) != dtype or array.numel() != size:
             return "", ()
     return dtype, tuple(seen.states)
 
