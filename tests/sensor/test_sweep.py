@@ -99,3 +99,23 @@ def test_sorting_once_gives_what_entry_by_entry_gives(name, library, settings, s
         assert set(fast.states) == set(slow.states) == set(which.states)
         for letter in which.states:
             np.testing.assert_allclose(fast.states[letter], slow.states[letter], rtol=1e-12)
+
+
+def test_rows_with_other_settings_are_derived_together():
+    """What changes from row to row (t, lr) goes into one string; the braking state's own settings do not."""
+    which, rng, looks = dialect("Adam", "torch"), np.random.default_rng(4), []
+    for t, lr, beta2 in ((1.0, 0.1, 0.999), (2.0, 0.05, 0.999), (3.0, 0.05, 0.99)):
+        settings = {"lr": lr, "beta1": 0.9, "beta2": beta2, "eps": 1e-8, "t": t}
+        for size in (1024, 3, 1024):
+            gradient = (rng.normal(size=size) * (rng.random(size) < 0.8)).astype(np.float32)
+            states = {letter: rng.random(size).astype(np.float32) for letter in which.states}
+            ends = {letter: (float(state.min()), float(state.max())) for letter, state in states.items()}
+            seen = Look((1.0, 1.0, 1.0), (0, 0, 0), gradient, gradient, gradient, states, ends)
+            looks.append((Subject("w", (size,), which, "float32"), seen, settings))
+    for one, together in zip(looks, derive(looks), strict=True):
+        (alone,) = derive([one])
+        np.testing.assert_allclose(together.rate, alone.rate, rtol=1e-13)
+        assert together.stuck == alone.stuck
+        assert together.swallowed == pytest.approx(alone.swallowed, rel=1e-9, abs=1e-15)
+        for letter in which.states:
+            np.testing.assert_array_equal(together.states[letter], alone.states[letter])

@@ -1,5 +1,8 @@
 """Every reading of a PyTorch optimizer against what its raw tensors say, worked out here by hand."""
 
+import copy
+import pickle
+import threading
 import warnings
 
 import numpy as np
@@ -267,6 +270,98 @@ def test_a_failing_sensor_is_no_error_even_where_warnings_are():
         warnings.simplefilter("error")
         list(train(net, optimizer, 3))
     assert isinstance(sensor.failed, KeyError)
+
+
+def watched_walk(name, steps=150, **options):
+    """A training with a schedule; the gradient of some entries is 0."""
+    net = model()
+    optimizer = make(name, net.parameters())
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
+    sensor = watch(optimizer, every=1, names=net, trail=Trail(capacity=64, small=0), **options)
+    for _ in train(net, optimizer, steps):
+        schedule.step()
+    return sensor
+
+
+@pytest.mark.parametrize("name", ["SGD", "SGD momentum", "Adagrad", "RMSprop", "Adam", "Adam amsgrad", "NAdam", "RAdam"])
+def test_rows_made_together_are_those_made_one_by_one(name):
+    """With a log each row is made at once; without, many are made together, here across thinnings."""
+    together, single = watched_walk(name).trail, watched_walk(name, log=lambda row: None).trail
+    assert together.steps.tolist() == single.steps.tolist()
+    assert together.every == single.every > 1
+    for array in single.arrays:
+        for column in single.columns(array):
+            np.testing.assert_allclose(
+                together.column(array, column), single.column(array, column), rtol=1e-12, atol=1e-15, err_msg=column
+            )
+
+
+def test_a_trail_can_be_read_at_any_moment():
+    net = model()
+    optimizer = make("Adam", net.parameters())
+    sensor = watch(optimizer, every=2, names=net)
+    dice = np.random.default_rng(0)
+    looks = {
+        "length": len,
+        "steps": lambda trail: len(trail.steps),
+        "loss": lambda trail: len(trail.loss),
+        "column": lambda trail: len(trail.column("0.weight", "step_norm")),
+        "total": lambda trail: len(trail.total("step_norm")),
+        "rows": lambda trail: len(trail.to_dicts()),
+        "file": lambda trail: len(Trail.from_bytes(trail.to_bytes())),
+        "pickle": lambda trail: len(pickle.loads(pickle.dumps(trail))),
+        "copy": lambda trail: len(copy.deepcopy(trail)),
+        "text": lambda trail: int(repr(trail).split()[1]),
+    }
+    for step, _ in enumerate(train(net, optimizer, 90), start=1):
+        if dice.random() < 0.3:
+            name = dice.choice(list(looks))
+            assert looks[name](sensor.trail) == (step + 1) // 2, name
+    sensor.detach()
+    assert sensor.trail.steps.tolist() == list(range(1, 90, 2))
+
+
+def test_others_may_read_while_the_training_goes_on():
+    net = model()
+    optimizer = make("Adagrad", net.parameters())
+    sensor = watch(optimizer, every=1, names=net)
+    over, lengths = threading.Event(), []
+
+    def reads():
+        while not over.is_set():
+            lengths.append(len(sensor.trail))
+
+    reader = threading.Thread(target=reads)
+    reader.start()
+    for _ in train(net, optimizer, 300):
+        pass
+    over.set()
+    reader.join()
+    assert sensor.failed is None
+    assert lengths == sorted(lengths)
+    assert sensor.trail.steps.tolist() == list(range(1, 301))
+
+
+def test_what_fails_while_rows_are_made_leaves_the_rows_before(monkeypatch):
+    net = model()
+    optimizer = make("Adagrad", net.parameters())
+    sensor = watch(optimizer, every=1, names=net)
+    append = sensor.trail.append
+
+    def refuses(step, loss, readings):
+        if step == 5:
+            raise OSError("no room")
+        append(step, loss, readings)
+
+    monkeypatch.setattr(sensor.trail, "append", refuses)
+    for _ in train(net, optimizer, 9):
+        pass
+    with pytest.warns(RuntimeWarning, match="no room; the training goes on without it"):
+        assert len(sensor.trail) == 4
+    assert not sensor.attached
+    assert len(sensor.trail) == 4
+    for _ in train(net, optimizer, 3):
+        pass
 
 
 def test_detaching_leaves_no_hook():

@@ -196,8 +196,10 @@ class Sensor:
             pairs.append(aligned(pushed, last) if last is not None and memory.step == step - 1 else None)
             memory.gradient, memory.step = pushed, step
         loss, self.loss = self.loss, None
-        self._waiting.append(_Row(step, float("nan") if loss is None else float(loss), looks, pairs))
-        self._held += sum((3 + len(seen.states)) * seen.gradient.size for _, seen, _ in looks)
+        row = _Row(step, float("nan") if loss is None else float(loss), looks, pairs)
+        with self._settling:  # somebody else may be reading the trail
+            self._waiting.append(row)
+            self._held += sum((3 + len(seen.states)) * seen.gradient.size for _, seen, _ in looks)
         rows = len(self._waiting)
         if (
             self.recording is not None
