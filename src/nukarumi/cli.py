@@ -23,6 +23,7 @@ from nukarumi.linear.shell import add_commands as add_linear
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nukarumi.cluster import Ray
     from nukarumi.race import Engine, RaceResult
     from nukarumi.trail import Trail
 
@@ -111,13 +112,25 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _fit_on_ray(model: Any, data: Any, address: str | None, **settings: Any) -> None:
-    from nukarumi.cluster import Ray, fit_on_ray  # noqa: PLC0415
+    from nukarumi.cluster import fit_on_ray  # noqa: PLC0415
 
-    engine = Ray(address, cpus=settings.get("workers"))
+    engine = _ray(address, settings.get("workers"))
     try:
         fit_on_ray(model, data, engine=engine, **settings)
     finally:
         engine.close()
+
+
+def _ray(address: str | None, cpus: int | None, *, quiet: bool = False) -> Ray:
+    """The engine of that name. Starting it or reaching it takes its time, which nobody should spend wondering."""
+    from nukarumi.cluster import Ray  # noqa: PLC0415
+    from nukarumi.cluster.connect import SECONDS, import_ray  # noqa: PLC0415
+
+    import_ray()
+    if not quiet:
+        doing = "starting Ray on this machine" if address is None else f"reaching Ray at {address}"
+        sys.stderr.write(f"nukarumi: {doing}, which may take up to {SECONDS:.0f} s\n")
+    return Ray(address, cpus=cpus)
 
 
 def _add_race(commands: Any) -> None:
@@ -324,9 +337,7 @@ def _race(chosen: argparse.Namespace) -> int:
 
 def _engine(chosen: argparse.Namespace) -> Engine:
     if chosen.engine == "ray":
-        from nukarumi.cluster import Ray  # noqa: PLC0415
-
-        return Ray(chosen.address, cpus=chosen.jobs)
+        return _ray(chosen.address, chosen.jobs, quiet=chosen.quiet)
     if chosen.address is not None:
         raise BadInput("--address must come with --engine ray", chosen.address, "add --engine ray, or leave it out")
     from nukarumi.race import Local, Serial  # noqa: PLC0415

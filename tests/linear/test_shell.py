@@ -120,6 +120,8 @@ def test_sparse_weights(folder, capsys):
         (["fit", "train.svm", "--test", "test.svm", "--trail", "test.svm"], 2, "--trail needs a file of its own"),
         (["fit", "train.svm", "--model", "new.st", "--trail", "new.st"], 2, "Received: new.st, which is --model."),
         (["fit", "train.svm", "--model", "link.svm"], 2, "Received: link.svm, which is FILE. Cure: choose another"),
+        (["fit", "days", "--engine", "ray", "--model", "days/1.svm"], 2, "Received: days/1.svm, which is FILE."),
+        (["fit", "days/*.svm", "--engine", "ray", "--model", "days/1.svm"], 2, "which is FILE. Cure: choose another"),
         (["fit", "train.svm", "--start", "hinge.safetensors", "--trail", "hinge.safetensors"], 2, "which is --start"),
         (["fit", "train.svm", "--engine", "ray", "--trail", "t.st"], 2, "--trail is of one machine's steps"),
         (["fit", "train.svm", "--engine", "ray", "--workers", "0"], 2, "--workers must be a whole number >= 1"),
@@ -131,10 +133,16 @@ def test_what_is_wrong_is_said_and_nothing_is_written(folder, capsys, words, cod
     (folder / "nothing.svm").write_text("")
     (folder / "train.dat").write_text("1 1:2\n")
     (folder / "new.svm").write_text("1 1:2\n3 1:2\n")
+    (folder / "days").mkdir()
+    (folder / "days" / "1.svm").write_text("1 1:2\n")
     (folder / "bare.vw").write_text("1 | word1\n| word2\n")
     (folder / "kept.safetensors").write_text("old")
     (folder / "link.svm").symlink_to("train.svm")
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def files():
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    before = files()
     assert main(["fit", "train.svm", "--loss", "hinge", "--model", "hinge.safetensors", "--quiet"]) == 0
     hinge = (folder / "hinge.safetensors").read_bytes()
     capsys.readouterr()
@@ -142,7 +150,7 @@ def test_what_is_wrong_is_said_and_nothing_is_written(folder, capsys, words, cod
     told = capsys.readouterr()
     assert says in told.err
     assert told.out == ""
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {**before, "hinge.safetensors": hinge}
+    assert files() == {**before, "hinge.safetensors": hinge}
 
 
 def test_a_model_that_is_not_kept_is_told_unless_quiet(folder, capsys):

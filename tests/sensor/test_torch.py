@@ -283,7 +283,9 @@ def watched_walk(name, steps=150, **options):
     return sensor
 
 
-@pytest.mark.parametrize("name", ["SGD", "SGD momentum", "Adagrad", "RMSprop", "Adam", "Adam amsgrad", "NAdam", "RAdam"])
+@pytest.mark.parametrize(
+    "name", ["SGD", "SGD momentum", "Adagrad", "RMSprop", "Adam", "Adam amsgrad", "NAdam", "RAdam"]
+)
 def test_rows_made_together_are_those_made_one_by_one(name):
     """With a log each row is made at once; without, many are made together, here across thinnings."""
     together, single = watched_walk(name).trail, watched_walk(name, log=lambda row: None).trail

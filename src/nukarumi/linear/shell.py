@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import glob
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -271,8 +272,16 @@ def _need_apart(chosen: argparse.Namespace) -> None:
     def same(one: Path, other: Path) -> bool:
         return one.samefile(other) if one.exists() and other.exists() else one.absolute() == other.absolute()
 
+    def held(path: Path) -> Iterable[Path]:
+        """What a folder or a pattern holds; any other path itself."""
+        return path.iterdir() if path.is_dir() else [path] if path.exists() else map(Path, glob.glob(str(path)))
+
     written = [(path, what) for path, what in ((chosen.model, "--model"), (chosen.trail, "--trail")) if path]
-    read = [*((path, "FILE") for path in chosen.train), (chosen.test, "--test"), (chosen.start, "--start")]
+    read = [
+        *((one, "FILE") for path in chosen.train for one in (path, *held(path))),
+        (chosen.test, "--test"),
+        (chosen.start, "--start"),
+    ]
     for at, (path, what) in enumerate(written):
         for other, name in [*read, *written[:at]]:
             if other is not None and same(path, other) and (what, name) != ("--model", "--start"):
