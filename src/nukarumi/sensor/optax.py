@@ -350,14 +350,20 @@ class OptaxSensor(Sensor):
             if names:
                 groups.append(_Group.of(told(chain), names))
         groups.sort(key=lambda group: list(watched).index(group.names[0]))
+        # As `optax.apply_updates` does it, and outside of any branch: so XLA takes both for one, and the updates
+        # themselves get no further reader, for which it would compile them in another way.
+        after = {
+            name: jnp.asarray(watched[name] + moved[name]).astype(jnp.asarray(watched[name]).dtype)
+            for group in groups
+            for name in group.names
+        }
 
         def looks() -> Any:
             made = {}
             for group in groups:
                 for name in group.names:
                     own = {letter: tree[name] for letter, tree in group.states.items() if name in tree}
-                    after = jnp.asarray(watched[name] + moved[name]).astype(watched[name].dtype)
-                    made[name] = payload(watched[name], after, pushed[name], own, group.whole)
+                    made[name] = payload(watched[name], after[name], pushed[name], own, group.whole)
             return {
                 "looks": made,
                 "numbers": [group.changing for group in groups],
