@@ -260,8 +260,8 @@ for case, (make, rate) in CASES.items():
     if case in FITS:
         answers[case] |= fitted(make)[0]
 answers["fits"] = {
-    "wide": fitted(optimizers.Adagrad, layers=wide, inputs=12)[0],
-    "convolution": fitted(optimizers.Adagrad, layers=convolution, inputs=12)[0],
+    "wide": fitted(CASES["Adagrad"][0], layers=wide, inputs=12)[0],
+    "convolution": fitted(CASES["Adagrad"][0], layers=convolution, inputs=12)[0],
 }
 answers["gathered"] = {
     "from the start": gathered(accumulating(loss_scale_factor=16.0), 3, scale=16.0),
