@@ -250,6 +250,80 @@ def gathered(every_k=3, every=2):
 
 answers["gathered"] = gathered()
 
+# Models whose gradients come out of transpositions and convolutions ---------------------------------------------------
+
+
+def draw(*shape, seed=0):
+    return jnp.asarray(np.random.default_rng([seed, *shape]).normal(size=shape) * 0.4, jnp.float32)
+
+
+def attention():
+    def loss(p, x):
+        tokens = x.reshape(24, 4, 3)
+        q, k, v = (jnp.einsum("bnd,dhe->bhne", tokens, p[name]) for name in "qkv")
+        weights = jax.nn.softmax(jnp.einsum("bhne,bhme->bhnm", q, k) / 2, -1)
+        mixed = jnp.einsum("bhnm,bhme->bnhe", weights, v)
+        return jnp.mean((jnp.einsum("bnhe,hed->bnd", mixed, p["o"]) + tokens - 1) ** 2)
+
+    return {"q": draw(3, 2, 4), "k": draw(3, 2, 4, seed=1), "v": draw(3, 2, 4, seed=2), "o": draw(2, 4, 3)}, loss
+
+
+def convolved():
+    def loss(p, x):
+        seen = jax.lax.conv_general_dilated(
+            x[:, :, None], p["k"], (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC")
+        )
+        return jnp.mean((jax.nn.relu(seen + p["b"]).reshape(24, -1) @ p["d"] - 1) ** 2)
+
+    return {"k": draw(3, 1, 7), "b": jnp.zeros(7), "d": draw(70, 1)}, loss
+
+
+def normalised():
+    def loss(p, x):
+        y = p["table"][jnp.int32(x * 3) % 11].mean(1) @ p["a"].T
+        y = (y - y.mean(-1, keepdims=True)) / jnp.sqrt(y.var(-1, keepdims=True) + 1e-5)
+        return jnp.mean((jnp.tanh(y * p["g"]) @ p["c"] - 1) ** 2)
+
+    return {"table": draw(11, 6), "a": draw(16, 6), "g": jnp.ones(16), "c": draw(16, 1)}, loss
+
+
+def weights_after(transformation, model):
+    params, loss = model()
+    transformation = optax.with_extra_args_support(transformation)
+    state = transformation.init(params)
+
+    @jax.jit
+    def step(now, state, x):
+        updates, state = transformation.update(jax.grad(loss)(now, x), state, now)
+        return optax.apply_updates(now, updates), state
+
+    for t in range(9):
+        params, state = step(params, state, draw(24, 12, seed=t) * 2.5)
+    return params
+
+
+def same_bits(transformation, model, every):
+    sensor = watch(transformation, every=every)
+    watched = weights_after(sensor.optimizer, model)
+    sensor.detach()
+    if isinstance(transformation, optax.MultiSteps):
+        transformation = transformation.gradient_transformation()
+    alone = weights_after(transformation, model)
+    same = all(np.array_equal(watched[name], alone[name]) for name in alone)
+    return same and sensor.failed is None and len(sensor.trail) > 1
+
+
+answers["bits"] = {
+    f"{model.__name__}, {name}, every {every}": same_bits(transformation, model, every)
+    for model in (attention, convolved, normalised)
+    for name, transformation, every in (
+        ("rmsprop", optax.rmsprop(0.02), 3),
+        ("nadam", optax.nadam(0.02), 3),
+        ("nadam", optax.nadam(0.02), 1),
+        ("gathered", optax.MultiSteps(optax.adagrad(0.02), 2), 3),
+    )
+}
+
 # Rules of optax that have no class of ours ---------------------------------------------------------------------------
 
 

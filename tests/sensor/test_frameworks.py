@@ -92,6 +92,9 @@ def test_optax_under_jit():
     assert set(refused) == set(received)
     for name, what in received.items():
         assert f"Received: {what}" in refused[name]
+    bits = found.pop("bits")
+    assert len(bits) == 12
+    assert all(bits.values()), bits
     walks = found.pop("walks")
     assert len(walks) == 8
     assert all(distance < 1e-11 for distance in walks.values()), walks
