@@ -42,6 +42,7 @@ __all__ = [
     "adamw",
     "amsgrad",
     "amsgrad_corrected",
+    "amsgrad_eps_root",
     "average",
     "clip_scale",
     "clipped",
@@ -57,16 +58,20 @@ __all__ = [
     "momentum",
     "momentum_lr_outside",
     "nadam",
+    "nadam_eps_root",
     "nadam_momentum",
     "nesterov",
     "nesterov_lr_outside",
     "opposite",
     "proximal",
     "radam",
+    "radam_eps_root",
     "radam_start",
     "rectification",
     "rmsprop",
     "rmsprop_centred",
+    "rmsprop_centred_corrected",
+    "rmsprop_corrected",
     "rowwise_adagrad",
     "scaled",
     "sgd",
@@ -270,6 +275,26 @@ def rmsprop_centred(
     return w, h, m
 
 
+def rmsprop_corrected(
+    w: Array, g: Array, h: Array, lr: float, decay_rate: float, eps: float, t: float
+) -> tuple[Array, Array]:
+    """RMSprop whose mean is corrected for its start at zero, as Adam's is (optax's ``bias_correction``)."""
+    h = decay_rate * h + (1 - decay_rate) * g * g
+    w = w - lr * g / (sqrt(h / (1.0 - decay_rate**t)) + eps)
+    return w, h
+
+
+def rmsprop_centred_corrected(
+    w: Array, g: Array, h: Array, m: Array, lr: float, decay_rate: float, eps: float, t: float
+) -> tuple[Array, Array, Array]:
+    """Centred RMSprop with both of its means corrected for their start at zero (optax's ``bias_correction``)."""
+    known = 1.0 - decay_rate**t
+    h = decay_rate * h + (1 - decay_rate) * g * g
+    m = decay_rate * m + (1 - decay_rate) * g
+    w = w - lr * g / (sqrt(h / known - m / known * (m / known)) + eps)
+    return w, h, m
+
+
 def amsgrad(
     w: Array, g: Array, m: Array, v: Array, u: Array, lr: float, beta1: float, beta2: float, eps: float, t: float
 ) -> tuple[Array, Array, Array, Array]:
@@ -290,6 +315,27 @@ def amsgrad_corrected(
     v = v + (1 - beta2) * (g * g - v)
     u = maximum(u, v / (1.0 - beta2**t))
     w = w - lr / (1.0 - beta1**t) * m / (sqrt(u) + eps)
+    return w, m, v, u
+
+
+def amsgrad_eps_root(
+    w: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    u: Array,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    eps_root: float,
+    t: float,
+) -> tuple[Array, Array, Array, Array]:
+    """`amsgrad_corrected` with one eps beside the root and another under it (optax's ``eps_root``)."""
+    m = m + (1 - beta1) * (g - m)
+    v = v + (1 - beta2) * (g * g - v)
+    u = maximum(u, v / (1.0 - beta2**t))
+    w = w - lr / (1.0 - beta1**t) * m / (sqrt(u + eps_root) + eps)
     return w, m, v, u
 
 
@@ -354,6 +400,29 @@ def nadam(
     return w, m, v
 
 
+def nadam_eps_root(
+    w: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    eps_root: float,
+    t: float,
+    mu: float,
+    mu_next: float,
+    mu_product: float,
+) -> tuple[Array, Array, Array]:
+    """NAdam with one eps beside the root and another under it (optax's ``eps_root``)."""
+    m = m + (1 - beta1) * (g - m)
+    v = v + (1 - beta2) * (g * g - v)
+    ahead = mu_next / (1.0 - mu_product * mu_next) * m + (1.0 - mu) / (1.0 - mu_product) * g
+    w = w - lr * ahead / (sqrt(v / (1.0 - beta2**t) + eps_root) + eps)
+    return w, m, v
+
+
 def radam(
     w: Array,
     g: Array,
@@ -369,6 +438,25 @@ def radam(
     """Adam whose strides are shortened while v is still a guess (Liu et al. 2020); see `rectification`."""
     lr = rectified * lr
     w, m, v = adam(w, g, m, v, lr, beta1, beta2, eps, t)
+    return w, m, v
+
+
+def radam_eps_root(
+    w: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    eps_root: float,
+    t: float,
+    rectified: float,
+) -> tuple[Array, Array, Array]:
+    """RAdam with one eps beside the root and another under it (optax's ``eps_root``)."""
+    lr = rectified * lr
+    w, m, v = adam_eps_root(w, g, m, v, lr, beta1, beta2, eps, eps_root, t)
     return w, m, v
 
 

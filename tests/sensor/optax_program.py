@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from nukarumi import rules
+from nukarumi.optim.engine.recipe import recipe
 from nukarumi.sensor import watch
 
 LR = 0.05
@@ -17,23 +19,23 @@ def corrected(state, t, root, beta1=0.9, beta2=0.999):
     return LR / (1 - beta1**t) / (root / (1 - beta2**t) ** 0.5 + 1e-8)
 
 
-def radam(state, t):
+def radam(state, t, root=0.0):
     longest = 2 / (1 - 0.9) - 1
     length = longest - 2 * t * 0.9**t / (1 - 0.9**t)
     step = LR / (1 - 0.9**t)
     if length < 5:
         return np.full((5, 3), step)
     rect = np.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
-    return step * rect / (np.sqrt(nu(state) / (1 - 0.9**t)) + 1e-8)
+    return step * rect / (np.sqrt(nu(state) / (1 - 0.9**t) + root) + 1e-8)
 
 
 def nu(state, name="nu"):
     return np.array(optax.tree.get(state, name)["w"], np.float64)
 
 
-def nadam(state, t):
+def nadam(state, t, root=0.0):
     drive = 0.9 / (1 - 0.9 ** (t + 1)) + 0.1 / (1 - 0.9**t)
-    return LR * drive / (np.sqrt(nu(state) / (1 - 0.999**t)) + 1e-8)
+    return LR * drive / (np.sqrt(nu(state) / (1 - 0.999**t) + root) + 1e-8)
 
 
 CASES = {
@@ -64,6 +66,32 @@ CASES = {
     ),
     "radam": (optax.radam(LR, b2=0.9), radam),
     "adamax": (optax.adamax(LR), lambda s, t: LR / (1 - 0.9**t) / nu(s)),
+    "rmsprop corrected": (
+        optax.rmsprop(LR, eps=1e-4, bias_correction=True),
+        lambda s, t: LR / np.sqrt(nu(s) / (1 - 0.9**t) + 1e-4),
+    ),
+    "rmsprop corrected, eps outside": (
+        optax.rmsprop(LR, eps=1e-2, eps_in_sqrt=False, bias_correction=True, momentum=0.5),
+        lambda s, t: LR / (np.sqrt(nu(s) / (1 - 0.9**t)) + 1e-2),
+    ),
+    "centred corrected": (
+        optax.rmsprop(LR, eps=1e-1, centered=True, bias_correction=True),
+        lambda s, t: LR / np.sqrt(nu(s) / (1 - 0.9**t) - (nu(s, "mu") / (1 - 0.9**t)) ** 2 + 1e-1),
+    ),
+    "adamw eps_root": (
+        optax.adamw(LR, eps_root=1e-3),
+        lambda s, t: LR / (1 - 0.9**t) / (np.sqrt(nu(s) / (1 - 0.999**t) + 1e-3) + 1e-8),
+    ),
+    "nadam eps_root": (optax.nadam(LR, eps_root=1e-3), lambda s, t: nadam(s, t, 1e-3)),
+    "radam eps_root": (optax.radam(LR, b2=0.9, eps_root=1e-3), lambda s, t: radam(s, t, 1e-3)),
+    "amsgrad eps_root": (
+        optax.amsgrad(LR, eps_root=1e-3),
+        lambda s, t: LR / (1 - 0.9**t) / (np.sqrt(nu(s, "nu_max") + 1e-3) + 1e-8),
+    ),
+    "injected eps_root": (
+        optax.inject_hyperparams(optax.adam)(learning_rate=LR, b1=0.5, b2=0.75, eps_root=2**-10),
+        lambda s, t: LR / (1 - 0.5**t) / (np.sqrt(nu(s) / (1 - 0.75**t) + 2**-10) + 1e-8),
+    ),
 }
 
 
@@ -222,9 +250,144 @@ def gathered(every_k=3, every=2):
 
 answers["gathered"] = gathered()
 
-for stranger in (optax.lion(0.1), optax.nadam(0.1, eps_root=1e-8), optax.masked(optax.lion(0.1), True)):
+# Models whose gradients come out of transpositions and convolutions ---------------------------------------------------
+
+
+def draw(*shape, seed=0):
+    return jnp.asarray(np.random.default_rng([seed, *shape]).normal(size=shape) * 0.4, jnp.float32)
+
+
+def attention():
+    def loss(p, x):
+        tokens = x.reshape(24, 4, 3)
+        q, k, v = (jnp.einsum("bnd,dhe->bhne", tokens, p[name]) for name in "qkv")
+        weights = jax.nn.softmax(jnp.einsum("bhne,bhme->bhnm", q, k) / 2, -1)
+        mixed = jnp.einsum("bhnm,bhme->bnhe", weights, v)
+        return jnp.mean((jnp.einsum("bnhe,hed->bnd", mixed, p["o"]) + tokens - 1) ** 2)
+
+    return {"q": draw(3, 2, 4), "k": draw(3, 2, 4, seed=1), "v": draw(3, 2, 4, seed=2), "o": draw(2, 4, 3)}, loss
+
+
+def convolved():
+    def loss(p, x):
+        seen = jax.lax.conv_general_dilated(
+            x[:, :, None], p["k"], (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC")
+        )
+        return jnp.mean((jax.nn.relu(seen + p["b"]).reshape(24, -1) @ p["d"] - 1) ** 2)
+
+    return {"k": draw(3, 1, 7), "b": jnp.zeros(7), "d": draw(70, 1)}, loss
+
+
+def normalised():
+    def loss(p, x):
+        y = p["table"][jnp.int32(x * 3) % 11].mean(1) @ p["a"].T
+        y = (y - y.mean(-1, keepdims=True)) / jnp.sqrt(y.var(-1, keepdims=True) + 1e-5)
+        return jnp.mean((jnp.tanh(y * p["g"]) @ p["c"] - 1) ** 2)
+
+    return {"table": draw(11, 6), "a": draw(16, 6), "g": jnp.ones(16), "c": draw(16, 1)}, loss
+
+
+def weights_after(transformation, model):
+    params, loss = model()
+    transformation = optax.with_extra_args_support(transformation)
+    state = transformation.init(params)
+
+    @jax.jit
+    def step(now, state, x):
+        updates, state = transformation.update(jax.grad(loss)(now, x), state, now)
+        return optax.apply_updates(now, updates), state
+
+    for t in range(9):
+        params, state = step(params, state, draw(24, 12, seed=t) * 2.5)
+    return params
+
+
+def same_bits(transformation, model, every):
+    sensor = watch(transformation, every=every)
+    watched = weights_after(sensor.optimizer, model)
+    sensor.detach()
+    if isinstance(transformation, optax.MultiSteps):
+        transformation = transformation.gradient_transformation()
+    alone = weights_after(transformation, model)
+    same = all(np.array_equal(watched[name], alone[name]) for name in alone)
+    return same and sensor.failed is None and len(sensor.trail) > 1
+
+
+answers["bits"] = {
+    f"{model.__name__}, {name}, every {every}": same_bits(transformation, model, every)
+    for model in (attention, convolved, normalised)
+    for name, transformation, every in (
+        ("rmsprop", optax.rmsprop(0.02), 3),
+        ("nadam", optax.nadam(0.02), 3),
+        ("nadam", optax.nadam(0.02), 1),
+        ("gathered", optax.MultiSteps(optax.adagrad(0.02), 2), 3),
+    )
+}
+
+# Rules of optax that have no class of ours ---------------------------------------------------------------------------
+
+
+def corrected_rms(decay=0.8, eps=1e-3, inside=False, centred=False):
+    rule = recipe(rules.rmsprop_centred_corrected if centred else rules.rmsprop_corrected, (), inside).function
+    made = optax.rmsprop(LR, decay, eps, eps_in_sqrt=inside, centered=centred, bias_correction=True)
+    return made, 1 + centred, lambda w, g, t, *states: rule(w, g, *states, LR, decay, eps, t)
+
+
+def rooted(make, rule, more=lambda t: (), states=2):
+    made = make(LR, 0.8, 0.9, 1e-3, 1e-2)
+    return made, states, lambda w, g, t, *held: rule(w, g, *held, LR, 0.8, 0.9, 1e-3, 1e-2, t, *more(t))
+
+
+def rooted_radam(w, g, m, v, lr, beta1, beta2, eps, eps_root, t):
+    trusted = rules.rectification(beta2, t)
+    if not trusted:
+        return rules.radam_start(w, g, m, v, lr, beta1, beta2, t)
+    return rules.radam_eps_root(w, g, m, v, lr, beta1, beta2, eps, eps_root, t, trusted)
+
+
+def far_apart(made, states, rule, first=1):
+    """Walk beside optax for 25 steps in float64, from step `first` on: the largest relative distance of any weight."""
+    rng, worst = np.random.default_rng(0), 0.0
+    w, held = rng.normal(size=6), [np.zeros(6)] * states
+    weights = jnp.asarray(w)
+    state = made.init(weights)
+    for t in range(1, 26):
+        g = rng.normal(size=6) * [1, 1, 1e-3, 100, 0.1, 0]
+        updates, state = made.update(jnp.asarray(g), state, weights)
+        weights = optax.apply_updates(weights, updates)
+        w, *held = rule(w, g, float(t), *held)
+        if t < first:
+            w = np.array(weights)
+        worst = max(worst, float(np.abs(np.array(weights) / w - 1).max()))
+    return worst
+
+
+with jax.enable_x64(True):
+    answers["walks"] = {
+        name: far_apart(*case)
+        for name, case in {
+            "rmsprop": corrected_rms(),
+            "rmsprop, eps inside": corrected_rms(inside=True),
+            # One gradient has no spread: its first divisor is eps and the root of a rounding error.
+            "centred": (*corrected_rms(centred=True), 2),
+            "centred, eps inside": corrected_rms(inside=True, centred=True),
+            "adam": rooted(optax.adam, rules.adam_eps_root),
+            "nadam": rooted(optax.nadam, rules.nadam_eps_root, lambda t: (0.8, 0.8, 0.8**t)),
+            "radam": rooted(optax.radam, rooted_radam),
+            "amsgrad": rooted(optax.amsgrad, rules.amsgrad_eps_root, states=3),
+        }.items()
+    }
+
+strangers = {
+    "lion": optax.lion(0.1),
+    "inner": optax.masked(optax.lion(0.1), True),
+    "threshold": optax.radam(0.1, threshold=4.0),
+    "nesterov": optax.radam(0.1, nesterov=True),
+    "uncorrected": optax.amsgrad(0.1, bias_correction_nu=False),
+}
+for name, stranger in strangers.items():
     try:
         watch(stranger)
     except ValueError as error:
-        answers.setdefault("refused", []).append(str(error))
+        answers.setdefault("refused", {})[name] = str(error)
 sys.stdout.write(json.dumps(answers) + "\n")

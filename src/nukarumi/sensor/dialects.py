@@ -1,8 +1,8 @@
 """An optimizer of any library, told as one of our rules: which rule it is, where its states are, and what brakes.
 
 Nothing here states a formula. Where `rules` has the optimizer, the dialect is what ``Cls.like(library)`` says; the
-relatives that have no class of their own (AMSGrad, NAdam, RAdam, Adamax, centred RMSprop) name their rule in
-`RELATIVES`. Whatever a sensor wants to know is then the rule itself, asked in a special way:
+relatives that have no class of their own (AMSGrad, NAdam, RAdam, Adamax, centred RMSprop, optax's variants of these)
+name their rule in `RELATIVES`. Whatever a sensor wants to know is then the rule itself, asked in a special way:
 
 - the effective learning rate: what the rule subtracts from ``w`` for a unit of its drive, with the states as they are;
 - the part of the brake that no gradient has paid for: the same, asked again with eps and the start of the state at 0;
@@ -224,7 +224,12 @@ RELATIVES: dict[str, tuple[Callable[..., Any], tuple[str, ...], str, str]] = {
     "RAdam": (rules.radam, ("m", "v"), "m", "v"),
     "Adamax": (rules.adamax, ("m", "u"), "m", "u"),
     "CentredRMSprop": (rules.rmsprop_centred, ("h", "m"), "g", "h"),
+    "CorrectedRMSprop": (rules.rmsprop_corrected, ("h",), "g", "h"),
+    "CorrectedCentredRMSprop": (rules.rmsprop_centred_corrected, ("h", "m"), "g", "h"),
     "AdamEpsRoot": (rules.adam_eps_root, ("m", "v"), "m", "v"),
+    "AMSGradEpsRoot": (rules.amsgrad_eps_root, ("m", "v", "u"), "m", "u"),
+    "NAdamEpsRoot": (rules.nadam_eps_root, ("m", "v"), "mg", "v"),
+    "RAdamEpsRoot": (rules.radam_eps_root, ("m", "v"), "m", "v"),
 }
 """Optimizers without a class of ours: rule, states, drive, and the state that brakes."""
 

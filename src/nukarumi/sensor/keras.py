@@ -78,10 +78,13 @@ class KerasSensor(Sensor):
     library = "keras"
 
     def __init__(self, optimizer: Any, names: Any, **options: Any) -> None:
+        self._outer = optimizer  # what a trainer scales its loss by
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            optimizer = optimizer.inner_optimizer  # it gets the gradients unscaled, and only where they are finite
         name = known(optimizer)
         if name is None:
             raise BadInput(
-                f"a sensor knows these optimizers of Keras: {', '.join(KNOWN)}",
+                f"a sensor knows these optimizers of Keras, LossScaleOptimizer around them too: {', '.join(KNOWN)}",
                 f"{type(optimizer).__module__}.{type(optimizer).__qualname__}",
                 "use one of them",
             )
@@ -110,14 +113,14 @@ class KerasSensor(Sensor):
         }
         self.step = int(keras.ops.convert_to_numpy(self._updates()))
         self._every = self.trail.every
-        self._apply, self._scale_loss = optimizer.apply, optimizer.scale_loss
+        self._apply, self._scale_loss = optimizer.apply, self._outer.scale_loss
         # Not by setattr, which Keras watches for things to save.
         vars(optimizer)["apply"] = self._watched
-        vars(optimizer)["scale_loss"] = self._note
+        vars(self._outer)["scale_loss"] = self._note
 
     def _release(self) -> None:
         vars(self.optimizer).pop("apply", None)
-        vars(self.optimizer).pop("scale_loss", None)
+        vars(self._outer).pop("scale_loss", None)
         self.flush()
 
     def flush(self) -> None:

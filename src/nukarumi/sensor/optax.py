@@ -53,7 +53,7 @@ STATES: dict[str, dict[str, str]] = {
 }
 """The parts that hold a rule, where each keeps its states, and our letters for them."""
 
-PLAIN = {"eps_root": 0.0, "bias_correction": False, "threshold": 5.0}
+PLAIN = {"threshold": 5.0, "bias_correction_mu": True, "bias_correction_nu": True}
 """Options that a rule of ours does not have: only their usual values are known here."""
 
 
@@ -196,7 +196,6 @@ def told(links: Chain) -> _Told:  # noqa: PLR0912 - a branch for each kind of pa
         unusual = [
             name for name, usual in PLAIN.items()
             if link.name in STATES and name in link.options and not _same(link.options[name], usual)
-            and (link.name, name) != ("scale_by_adam", "eps_root")
         ]  # fmt: skip
         if unusual:
             raise _refusal(f"{link.name} with {unusual[0]}={link.options[unusual[0]]}")
@@ -227,12 +226,11 @@ def told(links: Chain) -> _Told:  # noqa: PLR0912 - a branch for each kind of pa
         states = {letter: getattr(rule.state, key) for key, letter in STATES[rule.name].items()}
         if "count" in rule.state._fields:  # every named tuple has a method of that name
             numbers["t"] = rule.state.count
+    options = ("nesterov", "eps_in_sqrt", "bias_correction")
+    flags = {name: bool(rule.options[name]) for name in options if name in rule.options}
     root = rule.options.get("eps_root", 0.0)
-    flags = {name: bool(rule.options[name]) for name in ("nesterov", "eps_in_sqrt") if name in rule.options}
-    if rule.name == "scale_by_adam" and not _same(root, 0.0):
-        if flags["nesterov"]:
-            raise _refusal("scale_by_adam with nesterov=True and eps_root")
-        numbers["eps_root"], flags["rooted"] = root, True
+    if isinstance(root, jax.core.Tracer) or not _same(root, 0.0):
+        numbers["eps_root"] = root
     numbers["start"] = rule.options.get("initial_accumulator_value", 0.0)
     if rule.name == "scale_by_radam" and flags.get("nesterov"):
         raise _refusal("scale_by_radam with nesterov=True")
@@ -247,6 +245,8 @@ def _same(value: Any, usual: Any) -> bool:
 def finished(kind: str, flags: Mapping[str, Any], numbers: Mapping[str, Any]) -> tuple[Dialect, dict[str, float]]:
     """On the host: the dialect of a part, and its settings as numbers."""
     given = {name: float(value) for name, value in numbers.items()}
+    rooted = "EpsRoot" if given.get("eps_root") else ""
+    corrected = "Corrected" if flags.get("bias_correction") else ""
     inside = flags.get("eps_in_sqrt")
     match kind:
         case "sgd":
@@ -255,20 +255,19 @@ def finished(kind: str, flags: Mapping[str, Any], numbers: Mapping[str, Any]) ->
             return dialect("Nesterov" if flags["nesterov"] else "Momentum", "optax"), given
         case "scale_by_radam":
             given["rectified"] = rules.rectification(given["beta2"], given.get("t", 1.0))
-            which = dialect("RAdam", "optax")
+            which = dialect(f"RAdam{rooted}", "optax")
             return (which if given["rectified"] else replace(which, recipe=recipe(rules.radam_start))), given
-        case "scale_by_adam" if flags.get("rooted"):
-            return replace(dialect("AdamEpsRoot", "optax"), name="Adam"), given
         case "scale_by_adam" if flags["nesterov"]:
             beta1, t = given["beta1"], given.get("t", 1.0)
-            return dialect("NAdam", "optax"), given | {"mu": beta1, "mu_next": beta1, "mu_product": beta1**t}
+            given |= {"mu": beta1, "mu_next": beta1, "mu_product": beta1**t}
+            return dialect(f"NAdam{rooted}", "optax"), given
     names = {
         "scale_by_rss": "Adagrad",
-        "scale_by_rms": "RMSprop",
-        "scale_by_stddev": "CentredRMSprop",
+        "scale_by_rms": f"{corrected}RMSprop",
+        "scale_by_stddev": f"{corrected}CentredRMSprop",
         "scale_by_adadelta": "Adadelta",
-        "scale_by_adam": "Adam",
-        "scale_by_amsgrad": "AMSGrad",
+        "scale_by_adam": f"Adam{rooted}",
+        "scale_by_amsgrad": f"AMSGrad{rooted}",
         "scale_by_adamax": "Adamax",
     }
     return dialect(names[kind], "optax", eps_inside=inside), given
@@ -351,14 +350,20 @@ class OptaxSensor(Sensor):
             if names:
                 groups.append(_Group.of(told(chain), names))
         groups.sort(key=lambda group: list(watched).index(group.names[0]))
+        # As `optax.apply_updates` does it, and outside of any branch: so XLA takes both for one, and the updates
+        # themselves get no further reader, for which it would compile them in another way.
+        after = {
+            name: jnp.asarray(watched[name] + moved[name]).astype(jnp.asarray(watched[name]).dtype)
+            for group in groups
+            for name in group.names
+        }
 
         def looks() -> Any:
             made = {}
             for group in groups:
                 for name in group.names:
                     own = {letter: tree[name] for letter, tree in group.states.items() if name in tree}
-                    after = jnp.asarray(watched[name] + moved[name]).astype(watched[name].dtype)
-                    made[name] = payload(watched[name], after, pushed[name], own, group.whole)
+                    made[name] = payload(watched[name], after[name], pushed[name], own, group.whole)
             return {
                 "looks": made,
                 "numbers": [group.changing for group in groups],
@@ -441,7 +446,7 @@ class _Group:
         return cls(chain, names, states, whole, constants, changing)
 
 
-_WORDS = ("lr", "momentum", "decay_rate", "rho", "beta1", "beta2", "eps")
+_WORDS = ("lr", "momentum", "decay_rate", "rho", "beta1", "beta2", "eps", "eps_root")
 
 
 def _path(path: Any) -> str:
