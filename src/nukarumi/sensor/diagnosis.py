@@ -6,11 +6,25 @@ are; without them the findings that need them are not made.
 
 - **underflow**: weights or state are not finite in the first row although the gradient was, and the state is float16.
 - **frozen**: at the end the braking state is infinite in a tenth of the entries of an array or more.
-- **exploding**: the walk diverged (`ending`), or the gradient norm ended at 1,000 times that of the first row.
+- **uphill**: over the last rows the median of an array's effective learning rate is below 0 while the array moves; and
+  the loss, where known, has not fallen beyond its noise. Not where the loss is to grow (``maximize`` in the meta).
+- **exploding**: the last row holds numbers that are not finite; the gradient norm ended at 1,000 times that of the
+  first row; or the loss diverged (`ending`) and something grew with it tenfold: the loss itself, the gradient or the
+  weights. A loss that climbs alone may have an adversary.
 - **arrived**, **exhausted**: as `ending` decides.
 - **never started**: from the first rows to the end, eps and the start of the state have taken 9 tenths of the step or
   more in arrays that hold half of the entries or of the gradient, whose gradient norm ended at 7 tenths of its start or
   above; and the loss, where known, fell by less than a tenth of itself, beyond its noise.
+- **too timid**: over 100 updates or more the gradients show a slope (their mean cosine is above 0.05 and above twice
+  its standard error), and nothing along it has changed: the part of the gradient that points somewhere, G sqrt(cosine),
+  has kept between 3 quarters and one and a half of its size from the first fifth of the rows to the last; all steps
+  laid end to end are less than a twentieth of the weights' norm (of the arrays that did not start at 0); and the loss,
+  where known, fell in a straight line over the way gone (from its second to its last third at least half as far as
+  before, noise allowed), by less than a quarter of itself. Where lr is right, the slope changes under the walker, in a short
+  training too: in the healthy ones measured, the pointing part fell to 4 tenths or below, and the steps add up to 4
+  tenths of the weights. It is not said while the steps for the same gradient still grow (warm-up: 1.5 times from the
+  middle to the end), nor where the brake is the cause (exhausted, never started); without a loss, a walk that was timid
+  from the start is not called exhausted.
 - **saturated**: half of the state entries that should grow at the end cannot, and the gradient has not died down: it is
   above a tenth of what it was in the middle.
 - **dead features**: 15 % of an array's entries or more have never moved, and the share fell by less than 2 % of it in
@@ -19,7 +33,7 @@ are; without them the findings that need them are not made.
   above a tenth of its peak.
 - **out of step**: among matrices, the median ratio of step to weight in the last half differs by a factor of 1,000.
 
-A walk of fewer than 8 rows can only be exploding, frozen or in underflow.
+A walk of fewer than 8 rows can only be exploding, uphill, frozen or in underflow.
 """
 
 from __future__ import annotations
@@ -30,7 +44,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nukarumi.sensor.ending import SHORT, Ending, ending, signs
+from nukarumi.sensor.ending import SHORT, SLOPE, Ending, cosine_rows, ending, loss_of, norms, signs
+from nukarumi.sensor.ending import mean_of as _mean
 from nukarumi.sensor.findings import Finding, Kind
 from nukarumi.trail import QUANTILES, Trail
 
@@ -39,6 +54,14 @@ __all__ = ["diagnose"]
 Floats: TypeAlias = NDArray[np.float64]
 
 RUNAWAY = 1000.0
+GROWN = 10.0
+FEW = 4
+LONG = 100
+KEPT = 0.75, 1.5
+TIMID = 0.05
+BENT = 0.5
+FELL = 0.25
+WARMING = 1.5
 SWALLOWED = 0.9
 STILL_THERE = 0.7
 HARDLY_FELL = 0.1
@@ -66,7 +89,7 @@ def diagnose(trail: Trail) -> list[Finding]:
     Raises
     ------
     BadInput
-        If the trail is empty.
+        If the trail is empty, or no array was watched.
 
     Examples
     --------
@@ -83,18 +106,21 @@ def diagnose(trail: Trail) -> list[Finding]:
     underflow = _underflow(trail)
     if underflow:
         return [underflow]
-    found = [finding for finding in (_frozen(trail), _exploding(trail, how)) if finding]
+    found = [finding for finding in (_frozen(trail), _uphill(trail), _exploding(trail, how)) if finding]
     if found or len(trail) < SHORT:
         return found + ([Finding(Kind.ARRIVED)] if how is Ending.ARRIVED and not found else [])
     seen = signs(trail)
     never = _never_started(trail)
     if how is Ending.ARRIVED and not never:
         found.append(Finding(Kind.ARRIVED, (), {"gradient_left": seen.gradient, "gradient_cosine": seen.cosine}))
-    if how is Ending.EXHAUSTED:
+    timid = None if never or how is Ending.ARRIVED else _too_timid(trail, how)
+    if how is Ending.EXHAUSTED and not timid:
         evidence = {"gradient_left": seen.gradient, "brake": seen.brake, "pace": seen.pace}
         found.append(Finding(Kind.EXHAUSTED, (), evidence))
     if never:
         found.append(never)
+    if timid:
+        found.append(timid)
     if how is not Ending.ARRIVED:
         found += [
             finding for finding in (_saturated(trail, never.arrays if never else ()), _oscillating(trail)) if finding
@@ -106,11 +132,6 @@ def diagnose(trail: Trail) -> list[Finding]:
 
 def _count(trail: Trail) -> int:
     return max(min(4, len(trail)), len(trail) // 10)
-
-
-def _mean(values: Floats) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else math.nan
 
 
 def _median(values: Floats) -> float:
@@ -162,12 +183,11 @@ def _frozen(trail: Trail) -> Finding | None:
 
 
 def _exploding(trail: Trail, how: Ending) -> Finding | None:
-    gradient = trail.total("gradient_norm")
+    gradient, count = norms(trail, "gradient_norm"), _count(trail)
     known = gradient[np.isfinite(gradient) & (gradient > 0)]
-    end = float(np.median(gradient[-_count(trail) :]))
+    last = gradient[-count:]
+    end = float(np.median(last[~np.isnan(last)])) if not np.isnan(last).all() else math.nan
     grown = end / float(known[0]) if known.size else 0.0
-    if how is not Ending.DIVERGED and not (len(trail) >= SHORT and grown >= RUNAWAY):
-        return None
     broken = tuple(
         array
         for array in trail.arrays
@@ -181,6 +201,15 @@ def _exploding(trail: Trail, how: Ending) -> Finding | None:
             for array in trail.arrays
         )
     ]
+    loss = loss_of(trail)
+    weights = norms(trail, "weight_norm")
+    wider = _median(weights[-count:]) > GROWN * weights[0] > 0
+    higher = _median(loss[-count:]) - loss[0] > GROWN * abs(loss[0])
+    runs_away = len(trail) >= SHORT and grown >= RUNAWAY
+    climbs = how is Ending.DIVERGED and (wider or higher or grown >= GROWN)
+    lost = not math.isfinite(loss[-1]) and bool(np.isfinite(loss).any())
+    if not (broken or lost or runs_away or climbs):
+        return None
     if not math.isfinite(grown) and known.size:
         grown = float(known[-1] / known[0])  # by the last gradient that was a number
     evidence = {"gradient_grown": grown}
@@ -193,7 +222,7 @@ def _never_started(trail: Trail) -> Finding | None:
     if "swallowed" not in trail.measures:
         return None
     count = _count(trail)
-    loss = trail.loss
+    loss = loss_of(trail)
     if np.isfinite(loss).all():
         first, last = loss[:count], loss[-count:]
         error = math.sqrt((first.var() + last.var()) / count)
@@ -212,6 +241,77 @@ def _never_started(trail: Trail) -> Finding | None:
     if not hit or not carries:  # the arrays that do walk carry the training
         return None
     return Finding(Kind.NEVER_STARTED, tuple(hit), {"swallowed_share": min(hit.values())})
+
+
+def _uphill(trail: Trail) -> Finding | None:
+    if trail.meta.get("maximize"):
+        return None
+    count, middle = _count(trail), QUANTILES.index(0.5)
+    hit: dict[str, float] = {}
+    for array in trail.arrays:
+        moved = trail.column(array, "step_norm")[-count:] > 0
+        rate = _median(trail.column(array, "effective_lr")[-count:, middle][moved])
+        if rate < 0:
+            hit[array] = rate
+    loss, fall = loss_of(trail), math.nan
+    if np.isfinite(loss).all() and len(loss) > count:
+        first, last = loss[:count], loss[-count:]
+        fall = float(first.mean() - last.mean()) - 2 * math.sqrt((first.var() + last.var()) / count)
+    if not hit or (fall > 0 and len(hit) == len(trail.arrays)):  # the gradient is given with its sign turned
+        return None
+    return Finding(Kind.UPHILL, tuple(hit), {"effective_lr": min(hit.values())})
+
+
+def _too_timid(trail: Trail, how: Ending) -> Finding | None:
+    rows, loss, cosines = len(trail), loss_of(trail), cosine_rows(trail)
+    known = bool(np.isfinite(loss).all())
+    if trail.steps[-1] - trail.steps[0] < LONG or len(cosines) < SHORT or (how is Ending.EXHAUSTED and known):
+        return None
+    cosine = float(cosines.mean())
+    if cosine <= max(SLOPE, 2 * float(cosines.std(ddof=1)) / math.sqrt(len(cosines))):
+        return None
+    gradient, step, part = norms(trail, "gradient_norm"), norms(trail, "step_norm"), max(FEW, rows // 5)
+    ends = slice(None, part), slice(rows - part, None)
+    began, ended = (_mean(gradient[end]) * math.sqrt(max(0.0, _mean(cosine_rows(trail, end)))) for end in ends)
+    if not KEPT[0] * began <= ended <= KEPT[1] * began:
+        return None
+    way = np.cumsum(np.nan_to_num(step) * np.diff(trail.steps, append=trail.steps[-1] + 1))
+    moved = _moved(trail, way)
+    if way[-1] <= 0 or moved >= TIMID or _still_growing(gradient, step, part):
+        return None
+    if known and not _straight(loss, way):
+        return None
+    evidence = {"gradient_kept": ended / began, "gradient_cosine": cosine}
+    if moved:
+        evidence["weights_moved"] = moved
+    return Finding(Kind.TOO_TIMID, (), evidence)
+
+
+def _moved(trail: Trail, way: Floats) -> float:
+    """All steps, laid end to end, over the norm of the weights; 0 where these started at 0, and nobody can say."""
+    weights = [trail.column(array, "weight_norm")[0] for array in trail.arrays]
+    steps = [trail.column(array, "step_norm")[0] for array in trail.arrays]
+    had = [weight for weight, step in zip(weights, steps, strict=True) if weight > 2 * step]
+    return float(way[-1] / np.hypot.reduce(had)) if had else 0.0
+
+
+def _still_growing(gradient: Floats, step: Floats, part: int) -> bool:
+    with np.errstate(all="ignore"):
+        rate = step / gradient
+    middle = (len(rate) - part) // 2
+    return _median(rate[-part:]) > WARMING * _median(rate[middle : middle + part])
+
+
+def _straight(loss: Floats, way: Floats) -> bool:
+    """Whether the loss fell evenly over the way gone, as far as its noise lets one see, and by less than a quarter."""
+    cuts = np.searchsorted(way, [way[-1] / 3, 2 * way[-1] / 3])
+    thirds = [third for third in np.split(loss, cuts) if third.size]
+    if len(thirds) < 3:
+        return False
+    means = [float(third.mean()) for third in thirds]
+    error = math.sqrt(sum(third.var() / third.size for third in thirds))
+    early, late = means[0] - means[1], means[1] - means[2]
+    return late + 2 * error >= BENT * early and early + late - 2 * error <= FELL * abs(means[0])
 
 
 def _saturated(trail: Trail, known: tuple[str, ...]) -> Finding | None:

@@ -2,7 +2,7 @@
 
 Nothing here knows the optimizer, the units of the loss or the size of the weights: every criterion compares a walk with
 itself. With G the gradient norm and S the step norm over all parameters, *end* their mean over the last tenth of
-the rows:
+the rows (an array that took no part in an update is left out of them, and so are numbers that are not finite):
 
 - **slope**: the mean cosine between successive gradients in the last half. It counts as a slope when it is above 0.05
   and above twice its standard error; otherwise the gradients there are noise, or the walk bounces.
@@ -25,6 +25,7 @@ Decided in this order:
 4. *still walking*: everything else.
 
 A walk of fewer than 8 rows is too short to be tired: it has diverged, or stands where the gradient is 0, or walks.
+Where the loss is to grow (``maximize`` in the trail's meta), it is read with its sign turned.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from numpy.typing import NDArray
 from nukarumi._errors import BadInput
 from nukarumi.trail import Trail
 
-__all__ = ["Ending", "Signs", "ending", "signs"]
+__all__ = ["SHORT", "SLOPE", "Ending", "Signs", "cosine_rows", "ending", "loss_of", "mean_of", "norms", "signs"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -95,7 +96,7 @@ def ending(trail: Trail) -> Ending:
     Raises
     ------
     BadInput
-        If the trail is empty.
+        If the trail is empty, or no array was watched.
 
     Examples
     --------
@@ -128,25 +129,55 @@ def signs(trail: Trail) -> Signs:
     rows = len(trail)
     if not rows:
         raise BadInput("a walk must have at least one recorded step", "an empty trail", "record some updates")
-    gradient, step = trail.total("gradient_norm"), trail.total("step_norm")
+    if not trail.arrays:
+        raise BadInput(
+            "a walk is told from the arrays that were watched",
+            "a trail without any",
+            "watch arrays that have a gradient",
+        )
     if _last_is_broken(trail):
         return Signs(True, math.nan, False, 0.0, 0.0, False, math.nan, math.nan)
+    gradient, step, loss = norms(trail, "gradient_norm"), norms(trail, "step_norm"), loss_of(trail)
     count = max(min(FEW, rows), rows // 10)
-    peak = float(np.max(gradient))
-    end = float(np.mean(gradient[-count:]))
-    middle = float(np.mean(gradient[(rows - count) // 2 : (rows + count) // 2]))
-    longest = float(np.max(step))
+    peak, longest = (float(np.max(norm, initial=0.0, where=np.isfinite(norm))) for norm in (gradient, step))
+    end = mean_of(gradient[-count:])
+    middle = mean_of(gradient[(rows - count) // 2 : (rows + count) // 2])
     slope, cosine = _slope(trail, max(count, rows // 2))
     return Signs(
-        diverged=_climbed(trail.loss, count),
+        diverged=_climbed(loss, count),
         gradient=end / peak if peak > 0 else 0.0,
         halved=end <= middle / 2,
         slope=slope,
         cosine=cosine,
-        stalled=_stalled(trail.loss, count),
+        stalled=_stalled(loss, count),
         brake=_brake(gradient, step, count),
-        pace=float(np.mean(step[-count:])) / longest if longest > 0 else 0.0,
+        pace=mean_of(step[-count:]) / longest if longest > 0 else 0.0,
     )
+
+
+def norms(trail: Trail, name: str) -> Floats:
+    """Combine a norm over the arrays that took part in each update; NaN where none did, or one is not a number."""
+    parts, taken = [], []
+    for array in trail.arrays:
+        part = trail.column(array, name)
+        broken = trail.column(array, "nonfinite_gradients") + trail.column(array, "nonfinite_weights") > 0
+        taken.append(~np.isnan(part) | broken)
+        parts.append(np.where(taken[-1], part, 0.0))
+    with np.errstate(all="ignore"):
+        total: Floats = np.hypot.reduce(parts, axis=0)
+    return np.where(np.any(taken, axis=0), total, np.nan)
+
+
+def mean_of(values: Floats) -> float:
+    """The mean of the values that are finite; NaN if there is none."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else math.nan
+
+
+def loss_of(trail: Trail) -> Floats:
+    """The loss, of which less is better."""
+    loss: Floats = trail.loss
+    return -loss if trail.meta.get("maximize") else loss
 
 
 def _last_is_broken(trail: Trail) -> bool:
@@ -168,21 +199,29 @@ def _climbed(loss: Floats, count: int) -> bool:
     return climb > 0 and climb >= float(loss[0] - np.min(loss)) and climb > 10 * noise
 
 
-def _slope(trail: Trail, count: int) -> tuple[float, float]:
-    """Average the cosines of the last rows over arrays (weighted by squared gradient norm) and rows."""
+def cosine_rows(trail: Trail, part: slice = slice(None)) -> Floats:
+    """The cosine of each row over all arrays, weighted by squared gradient norm; rows without one are left out."""
     cosines, weights = [], []
     for array in trail.arrays:
-        cosine = trail.column(array, "gradient_cosine")[-count:]
-        norm = trail.column(array, "gradient_norm")[-count:]
+        cosine = trail.column(array, "gradient_cosine")[part]
+        norm = trail.column(array, "gradient_norm")[part]
         known = np.isfinite(cosine)
         cosines.append(np.where(known, cosine, 0.0))
         weights.append(np.where(known, norm, 0.0))
-    heaviest = max((float(np.max(weight)) for weight in weights), default=0.0)
-    if heaviest == 0.0:  # nobody measured a direction: take every gradient for a slope
-        return 1.0, 1.0
+    heaviest = max((float(np.max(weight, initial=0.0)) for weight in weights), default=0.0)
+    if heaviest == 0.0:
+        return np.zeros(0)
     shares = np.square(np.array(weights) / heaviest)
     total = shares.sum(axis=0)
-    rows = (np.array(cosines) * shares).sum(axis=0)[total > 0] / total[total > 0]
+    rows: Floats = (np.array(cosines) * shares).sum(axis=0)[total > 0] / total[total > 0]
+    return rows
+
+
+def _slope(trail: Trail, count: int) -> tuple[float, float]:
+    """Average the cosines of the last rows."""
+    rows = cosine_rows(trail, slice(-count, None))
+    if not rows.size:  # nobody measured a direction: take every gradient for a slope
+        return 1.0, 1.0
     mean = float(rows.mean())
     error = float(rows.std(ddof=1) / math.sqrt(len(rows))) if len(rows) > 1 else 0.0
     return (mean if mean > max(SLOPE, 2 * error) else 0.0), mean

@@ -46,12 +46,26 @@ class Kind(Enum):
          "ja": ("歩き出せません: float16 では eps か勾配の二乗が 0 になり、最初の一歩で 0 割りが起きています。",
                 "重みと最適化の状態は float32 で持つ (混合精度) か、float16 で表せる eps (1e-4 など) にしてください。")},
     )  # fmt: skip
+    UPHILL = (
+        "uphill", True,
+        {"en": ("Uphill: these steps go up the slope, because the learning rate that they got is negative.",
+                "Look at the signs: lr > 0, a chain that ends in scale(-lr), and no leaf that its mask leaves out (set_to_zero holds it still). If you maximise on purpose, all is well."),
+         "ja": ("坂を上っています: 実効学習率が負で、損失の増える向きに歩いています。",
+                "符号を確かめてください。学習率は正か、チェーンの最後は scale(-lr) か、マスクから漏れて勾配がそのまま足されている葉はないか (止めておくなら set_to_zero)。わざと最大化しているなら問題ありません。")},
+    )  # fmt: skip
     EXPLODING = (
         "exploding", True,
         {"en": ("Exploding: the numbers run away.",
                 "Lower lr (a tenth is a good first try), clip the gradient norm, and look at the first bad step's batch."),
          "ja": ("発散しています: 数値がどこまでも大きくなっています。",
                 "学習率を下げ (まず 10 分の 1)、勾配ノルムをクリップし、最初におかしくなったステップのデータを調べてください。")},
+    )  # fmt: skip
+    TOO_TIMID = (
+        "too_timid", True,
+        {"en": ("Learning rate too small: the gradients point the same way from start to end, and the weights have hardly moved.",
+                "Raise lr, 3 to 10 times at once, until the gradients begin to turn; where a step may still be short (warm-up), let it run on first."),
+         "ja": ("学習率が小さすぎます: 勾配は最初から最後まで同じ方向を指しているのに、重みがほとんど動いていません。",
+                "勾配の向きが変わり始めるまで、学習率を一度に 3〜10 倍ずつ上げてください。ウォームアップの途中なら、まずその先まで進めてください。")},
     )  # fmt: skip
     DEAD_FEATURES = (
         "dead_features", True,
