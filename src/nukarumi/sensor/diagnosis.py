@@ -15,23 +15,27 @@ are; without them the findings that need them are not made.
 - **never started**: from the first rows to the end, eps and the start of the state have taken 9 tenths of the step or
   more in arrays that hold half of the entries or of the gradient, whose gradient norm ended at 7 tenths of its start or
   above; and the loss, where known, fell by less than a tenth of itself, beyond its noise.
-- **too timid**: over 100 updates or more the gradients show a slope (their mean cosine is above 0.05 and above twice
-  its standard error), and nothing along it has changed: the part of the gradient that points somewhere, G sqrt(cosine),
-  has kept between 3 quarters and one and a half of its size from the first fifth of the rows to the last; all steps
-  laid end to end are less than a twentieth of the weights' norm (of the arrays that did not start at 0); and the loss,
-  where known, fell in a straight line over the way gone (from its second to its last third at least half as far as
-  before, noise allowed), by less than a quarter of itself. Where lr is right, the slope changes under the walker, in a short
-  training too: in the healthy ones measured, the pointing part fell to 4 tenths or below, and the steps add up to 4
-  tenths of the weights. It is not said while the steps for the same gradient still grow (warm-up: 1.5 times from the
-  middle to the end), nor where the brake is the cause (exhausted, never started); without a loss, a walk that was timid
-  from the start is not called exhausted.
+- **too timid**: over 100 updates or more nothing has changed under the walker, in arrays that hold more than half of
+  the entries (of those that did not start at 0). For each of these the gradients show a slope (their mean cosine is
+  above 0.02 and above 4 times its standard error); the part of the gradient that points somewhere, G sqrt(cosine), has
+  kept between 3 quarters and one and a half of its size from the first third of the rows to the last; and all steps
+  laid end to end are less than a twentieth of the weights' norm. The loss, where known, fell in a straight line over
+  the way gone (from its second to its last third at least half as far as before, noise allowed), by less than a quarter
+  of itself. Where lr is right, the slope changes, in a short training too: in the healthy ones measured, the pointing part
+  fell to half or below, and the steps add up to 4 tenths of the weights or more. It is not said while the steps for the
+  same gradient still grow (warm-up: 1.5 times from the middle third to the last), nor where a brake is the cause
+  (exhausted, never started); but without a loss, a walk that was timid from the start is not called exhausted.
 - **saturated**: half of the state entries that should grow at the end cannot, and the gradient has not died down: it is
   above a tenth of what it was in the middle.
 - **dead features**: 15 % of an array's entries or more have never moved, and the share fell by less than 2 % of it in
-  the second half, while other entries did move.
+  the second half, while other entries did move; or all of an array's gradients at the end are exactly 0, although it
+  had some before and other arrays still have.
 - **oscillating**: in the last half the mean cosine between successive gradients is below -0.5, and the gradient is
-  above a tenth of its peak.
-- **out of step**: among matrices, the median ratio of step to weight in the last half differs by a factor of 1,000.
+  above a hundredth of its peak.
+- **out of step**: among matrices, the median ratio of step to weight in the last half differs by a factor of 1,000, in
+  rows with a gradient. Not said of an exhausted walk, whose steps are gone; where it is said, too timid is not.
+
+Where nothing was really tried (never started, too timid), nothing is said of dead features.
 
 A walk of fewer than 8 rows can only be exploding, uphill, frozen or in underflow.
 """
@@ -44,7 +48,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nukarumi.sensor.ending import SHORT, SLOPE, Ending, cosine_rows, ending, loss_of, norms, signs
+from nukarumi.sensor.ending import SHORT, Ending, ending, loss_of, norms, signs
 from nukarumi.sensor.ending import mean_of as _mean
 from nukarumi.sensor.findings import Finding, Kind
 from nukarumi.trail import QUANTILES, Trail
@@ -55,6 +59,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 RUNAWAY = 1000.0
 GROWN = 10.0
+FAINT = 0.02
 FEW = 4
 LONG = 100
 KEPT = 0.75, 1.5
@@ -67,6 +72,7 @@ STILL_THERE = 0.7
 HARDLY_FELL = 0.1
 SATURATED = 0.5
 ALIVE = 0.1
+BARELY = 0.01
 DEAD = 0.15
 SETTLED = 0.02
 BOUNCING = -0.5
@@ -119,15 +125,15 @@ def diagnose(trail: Trail) -> list[Finding]:
         found.append(Finding(Kind.EXHAUSTED, (), evidence))
     if never:
         found.append(never)
-    if timid:
+    apart = None if never or how is Ending.EXHAUSTED else _out_of_step(trail)
+    if timid and not apart:
         found.append(timid)
     if how is not Ending.ARRIVED:
         found += [
             finding for finding in (_saturated(trail, never.arrays if never else ()), _oscillating(trail)) if finding
         ]
-    if not never:
-        found += [finding for finding in (_dead(trail), _out_of_step(trail)) if finding]
-    return found
+    dead = None if never or timid else _dead(trail)
+    return found + [finding for finding in (dead, apart) if finding]
 
 
 def _count(trail: Trail) -> int:
@@ -263,36 +269,65 @@ def _uphill(trail: Trail) -> Finding | None:
 
 
 def _too_timid(trail: Trail, how: Ending) -> Finding | None:
-    rows, loss, cosines = len(trail), loss_of(trail), cosine_rows(trail)
+    loss = loss_of(trail)
     known = bool(np.isfinite(loss).all())
-    if trail.steps[-1] - trail.steps[0] < LONG or len(cosines) < SHORT or (how is Ending.EXHAUSTED and known):
+    if trail.steps[-1] - trail.steps[0] < LONG or (how is Ending.EXHAUSTED and known):
         return None
-    cosine = float(cosines.mean())
-    if cosine <= max(SLOPE, 2 * float(cosines.std(ddof=1)) / math.sqrt(len(cosines))):
+    hit: dict[str, dict[str, float]] = {}
+    entries: dict[str, int] = {}
+    new = [array for array in trail.arrays if _started_at_0(trail, array)]
+    for array, shape in trail.arrays.items():
+        if array not in new or len(new) == len(trail.arrays):
+            entries[array] = math.prod(shape)
+            seen = _timid_array(trail, array, array in new)
+            if seen:
+                hit[array] = seen
+    if sum(entries[array] for array in hit) <= 0.5 * sum(entries.values()):
         return None
-    gradient, step, part = norms(trail, "gradient_norm"), norms(trail, "step_norm"), max(FEW, rows // 5)
-    ends = slice(None, part), slice(rows - part, None)
-    began, ended = (_mean(gradient[end]) * math.sqrt(max(0.0, _mean(cosine_rows(trail, end)))) for end in ends)
-    if not KEPT[0] * began <= ended <= KEPT[1] * began:
+    if known and not _straight(loss, np.cumsum(_way(trail, norms(trail, "step_norm")))):
         return None
-    way = np.cumsum(np.nan_to_num(step) * np.diff(trail.steps, append=trail.steps[-1] + 1))
-    moved = _moved(trail, way)
-    if way[-1] <= 0 or moved >= TIMID or _still_growing(gradient, step, part):
+    evidence = {
+        name: extreme(seen[name] for seen in hit.values())
+        for name, extreme in (("gradient_kept", min), ("gradient_cosine", min), ("weights_moved", max))
+        if all(name in seen for seen in hit.values())
+    }
+    return Finding(Kind.TOO_TIMID, tuple(hit) if len(hit) < len(entries) else (), evidence)
+
+
+def _started_at_0(trail: Trail, array: str) -> bool:
+    weight, step = (trail.column(array, name) for name in ("weight_norm", "step_norm"))
+    first = int(np.argmax(np.isfinite(step)))
+    return bool(weight[first] <= 2 * step[first])
+
+
+def _way(trail: Trail, step: Floats) -> Floats:
+    """The way gone from each row to the next, had all its steps been as long as that of the row."""
+    return np.nan_to_num(step) * np.diff(trail.steps, append=trail.steps[-1] + 1)
+
+
+def _timid_array(trail: Trail, array: str, from_0: bool) -> dict[str, float] | None:
+    """The evidence that nothing has changed along the slope of one array, and that it has hardly moved."""
+    names = ("gradient_norm", "gradient_cosine", "step_norm", "weight_norm")
+    gradient, cosines, step, weight = (trail.column(array, name) for name in names)
+    known = cosines[np.isfinite(cosines)]
+    if len(known) < SHORT:
         return None
-    if known and not _straight(loss, way):
+    cosine = float(known.mean())
+    if cosine <= max(FAINT, 4 * float(known.std(ddof=1)) / math.sqrt(len(known))):
+        return None
+    part = max(FEW, len(trail) // 3)
+    began, ended = (
+        _mean(gradient[end]) * math.sqrt(max(0.0, np.nan_to_num(_mean(cosines[end]))))
+        for end in (slice(None, part), slice(len(trail) - part, None))
+    )
+    way = float(_way(trail, step).sum())
+    moved = 0.0 if from_0 else way / float(weight[np.isfinite(weight)][0])
+    if not KEPT[0] * began <= ended <= KEPT[1] * began or not way or moved >= TIMID:
+        return None
+    if _still_growing(gradient, step, part):
         return None
     evidence = {"gradient_kept": ended / began, "gradient_cosine": cosine}
-    if moved:
-        evidence["weights_moved"] = moved
-    return Finding(Kind.TOO_TIMID, (), evidence)
-
-
-def _moved(trail: Trail, way: Floats) -> float:
-    """All steps, laid end to end, over the norm of the weights; 0 where these started at 0, and nobody can say."""
-    weights = [trail.column(array, "weight_norm")[0] for array in trail.arrays]
-    steps = [trail.column(array, "step_norm")[0] for array in trail.arrays]
-    had = [weight for weight, step in zip(weights, steps, strict=True) if weight > 2 * step]
-    return float(way[-1] / np.hypot.reduce(had)) if had else 0.0
+    return evidence if from_0 else evidence | {"weights_moved": moved}
 
 
 def _still_growing(gradient: Floats, step: Floats, part: int) -> bool:
@@ -330,10 +365,8 @@ def _saturated(trail: Trail, known: tuple[str, ...]) -> Finding | None:
 
 
 def _dead(trail: Trail) -> Finding | None:
-    if "unmoved" not in trail.measures:
-        return None
     hit: dict[str, float] = {}
-    for array in trail.arrays:
+    for array in trail.arrays if "unmoved" in trail.measures else ():
         share = trail.column(array, "unmoved")
         known = share[np.isfinite(share)]
         if len(known) < SHORT or known[-1] < DEAD:
@@ -341,12 +374,28 @@ def _dead(trail: Trail) -> Finding | None:
         others = any(trail.column(other, "unmoved")[-1] < 1 for other in trail.arrays)
         if known[len(known) // 2] - known[-1] <= SETTLED * known[-1] and others:
             hit[array] = float(known[-1])
-    return Finding(Kind.DEAD_FEATURES, tuple(hit), {"unmoved_share": max(hit.values())}) if hit else None
+    gone = _without_gradient(trail)
+    evidence = ({"unmoved_share": max(hit.values())} if hit else {}) | (
+        {"arrays_without_gradient": len(gone)} if gone else {}
+    )
+    arrays = tuple(array for array in trail.arrays if array in hit or array in gone)
+    return Finding(Kind.DEAD_FEATURES, arrays, evidence) if arrays else None
+
+
+def _without_gradient(trail: Trail) -> set[str]:
+    """The arrays that had a gradient, and at the end have one of exactly 0, while others still have one."""
+    count = _count(trail)
+    ends = {array: trail.column(array, "gradient_norm")[-count:] for array in trail.arrays}
+    if not any((end > 0).any() for end in ends.values()):
+        return set()
+    return {
+        array for array, end in ends.items() if (end == 0).all() and (trail.column(array, "gradient_norm") > 0).any()
+    }
 
 
 def _oscillating(trail: Trail) -> Finding | None:
     seen = signs(trail)
-    if not (seen.cosine < BOUNCING and seen.gradient > ALIVE):
+    if not (seen.cosine < BOUNCING and seen.gradient > BARELY):
         return None
     half = len(trail) // 2
     arrays = tuple(array for array in trail.arrays if _mean(trail.column(array, "gradient_cosine")[half:]) < BOUNCING)
@@ -359,9 +408,10 @@ def _out_of_step(trail: Trail) -> Finding | None:
         if len(shape) < 2:
             continue
         half = len(trail) // 2
-        step, weight = (trail.column(array, name)[half:] for name in ("step_norm", "weight_norm"))
+        names = ("gradient_norm", "step_norm", "weight_norm")
+        gradient, step, weight = (trail.column(array, name)[half:] for name in names)
         with np.errstate(all="ignore"):
-            ratio = _median(np.where(step > 0, step / weight, np.nan))
+            ratio = _median(np.where((step > 0) & (gradient > 0), step / weight, np.nan))
         if ratio > 0:
             ratios[array] = ratio
     if len(ratios) < 2:

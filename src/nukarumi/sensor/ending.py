@@ -2,7 +2,8 @@
 
 Nothing here knows the optimizer, the units of the loss or the size of the weights: every criterion compares a walk with
 itself. With G the gradient norm and S the step norm over all parameters, *end* their mean over the last tenth of
-the rows (an array that took no part in an update is left out of them, and so are numbers that are not finite):
+the rows (an array that took no part in an update is left out of them, and so are numbers that are not finite;
+a row whose gradient is 1,000 times that of both its neighbours, one bad batch, is no peak):
 
 - **slope**: the mean cosine between successive gradients in the last half. It counts as a slope when it is above 0.05
   and above twice its standard error; otherwise the gradients there are noise, or the walk bounces.
@@ -20,7 +21,7 @@ Decided in this order:
 2. *arrived*: G_end is below 1e-6 of its peak; or a slope is left, but G_end is below a tenth, its pointing part below
    1 % of the peak, and G has at least halved since the middle (a gentle valley's gradients are small, but do not
    shrink); or the loss has stalled and no slope is left: what remains is noise, or bouncing with a gradient below a
-   tenth of the peak.
+   tenth of the peak that no longer shrinks, or is below a hundredth.
 3. *exhausted*: a slope is left and the loss has stalled, while the brake is below 0.2 and the pace below 0.05.
 4. *still walking*: everything else.
 
@@ -41,7 +42,7 @@ from numpy.typing import NDArray
 from nukarumi._errors import BadInput
 from nukarumi.trail import Trail
 
-__all__ = ["SHORT", "SLOPE", "Ending", "Signs", "cosine_rows", "ending", "loss_of", "mean_of", "norms", "signs"]
+__all__ = ["SHORT", "Ending", "Signs", "ending", "loss_of", "mean_of", "norms", "signs"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -55,6 +56,7 @@ NOTHING = 1e-6
 LITTLE = 0.01
 BOUNCING = 0.5
 SMALL = 0.1
+SPIKE = 1000.0
 
 
 class Ending(Enum):
@@ -116,7 +118,8 @@ def ending(trail: Trail) -> Ending:
         return Ending.STILL_WALKING
     pointing = seen.gradient * math.sqrt(seen.slope)
     vanishing = 0 < pointing <= LITTLE and seen.gradient <= SMALL and seen.halved
-    noise = seen.stalled and seen.slope == 0 and (abs(seen.cosine) <= BOUNCING or seen.gradient <= SMALL)
+    bouncing = seen.gradient <= (LITTLE if seen.halved else SMALL)
+    noise = seen.stalled and seen.slope == 0 and (abs(seen.cosine) <= BOUNCING or bouncing)
     if vanishing or noise:
         return Ending.ARRIVED
     if seen.stalled and seen.slope > 0 and seen.brake <= BRAKED and seen.pace <= SLOW:
@@ -139,7 +142,9 @@ def signs(trail: Trail) -> Signs:
         return Signs(True, math.nan, False, 0.0, 0.0, False, math.nan, math.nan)
     gradient, step, loss = norms(trail, "gradient_norm"), norms(trail, "step_norm"), loss_of(trail)
     count = max(min(FEW, rows), rows // 10)
-    peak, longest = (float(np.max(norm, initial=0.0, where=np.isfinite(norm))) for norm in (gradient, step))
+    regular = np.isfinite(gradient) & ~_spikes(gradient)
+    peak = float(np.max(gradient, initial=0.0, where=regular))
+    longest = float(np.max(step, initial=0.0, where=np.isfinite(step)))
     end = mean_of(gradient[-count:])
     middle = mean_of(gradient[(rows - count) // 2 : (rows + count) // 2])
     slope, cosine = _slope(trail, max(count, rows // 2))
@@ -180,6 +185,13 @@ def loss_of(trail: Trail) -> Floats:
     return -loss if trail.meta.get("maximize") else loss
 
 
+def _spikes(gradient: Floats) -> NDArray[np.bool_]:
+    spikes = np.zeros(len(gradient), np.bool_)
+    with np.errstate(all="ignore"):
+        spikes[1:-1] = gradient[1:-1] > SPIKE * np.fmax(gradient[:-2], gradient[2:])
+    return spikes
+
+
 def _last_is_broken(trail: Trail) -> bool:
     known = np.isfinite(trail.loss)
     if known.any() and not known[-1]:
@@ -199,29 +211,21 @@ def _climbed(loss: Floats, count: int) -> bool:
     return climb > 0 and climb >= float(loss[0] - np.min(loss)) and climb > 10 * noise
 
 
-def cosine_rows(trail: Trail, part: slice = slice(None)) -> Floats:
-    """The cosine of each row over all arrays, weighted by squared gradient norm; rows without one are left out."""
+def _slope(trail: Trail, count: int) -> tuple[float, float]:
+    """Average the cosines of the last rows over arrays (weighted by squared gradient norm) and rows."""
     cosines, weights = [], []
     for array in trail.arrays:
-        cosine = trail.column(array, "gradient_cosine")[part]
-        norm = trail.column(array, "gradient_norm")[part]
+        cosine = trail.column(array, "gradient_cosine")[-count:]
+        norm = trail.column(array, "gradient_norm")[-count:]
         known = np.isfinite(cosine)
         cosines.append(np.where(known, cosine, 0.0))
         weights.append(np.where(known, norm, 0.0))
-    heaviest = max((float(np.max(weight, initial=0.0)) for weight in weights), default=0.0)
-    if heaviest == 0.0:
-        return np.zeros(0)
+    heaviest = max((float(np.max(weight)) for weight in weights), default=0.0)
+    if heaviest == 0.0:  # nobody measured a direction: take every gradient for a slope
+        return 1.0, 1.0
     shares = np.square(np.array(weights) / heaviest)
     total = shares.sum(axis=0)
-    rows: Floats = (np.array(cosines) * shares).sum(axis=0)[total > 0] / total[total > 0]
-    return rows
-
-
-def _slope(trail: Trail, count: int) -> tuple[float, float]:
-    """Average the cosines of the last rows."""
-    rows = cosine_rows(trail, slice(-count, None))
-    if not rows.size:  # nobody measured a direction: take every gradient for a slope
-        return 1.0, 1.0
+    rows = (np.array(cosines) * shares).sum(axis=0)[total > 0] / total[total > 0]
     mean = float(rows.mean())
     error = float(rows.std(ddof=1) / math.sqrt(len(rows))) if len(rows) > 1 else 0.0
     return (mean if mean > max(SLOPE, 2 * error) else 0.0), mean

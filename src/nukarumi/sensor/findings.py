@@ -63,15 +63,15 @@ class Kind(Enum):
     TOO_TIMID = (
         "too_timid", True,
         {"en": ("Learning rate too small: the gradients point the same way from start to end, and the weights have hardly moved.",
-                "Raise lr, 3 to 10 times at once, until the gradients begin to turn; where a step may still be short (warm-up), let it run on first."),
+                "Raise lr, 3 to 10 times at once, until the gradients begin to turn; if the loss jumps up instead, the valley is narrow (normalise the inputs, or use Adagrad or Adam)."),
          "ja": ("学習率が小さすぎます: 勾配は最初から最後まで同じ方向を指しているのに、重みがほとんど動いていません。",
-                "勾配の向きが変わり始めるまで、学習率を一度に 3〜10 倍ずつ上げてください。ウォームアップの途中なら、まずその先まで進めてください。")},
+                "勾配の向きが変わり始めるまで、学習率を 3〜10 倍ずつ上げてください。そこで損失が跳ね上がるなら、谷が狭いのです (入力を正規化するか、Adagrad や Adam に替えてください)。")},
     )  # fmt: skip
     DEAD_FEATURES = (
         "dead_features", True,
-        {"en": ("Dead features: a part of the entries has never moved, and no longer joins in.",
+        {"en": ("Dead features: a part of the entries takes no part: it has never moved, or its gradient has become 0.",
                 "Look for units that never fire (a smaller lr or bias at the start, leaky activations) and for features that do not occur in the data."),
-         "ja": ("動かない特徴があります: 一度も動いたことのない要素があり、増えも減りもしません。",
+         "ja": ("動かない特徴があります: 一度も動いていないか、勾配がちょうど 0 になった要素があります。",
                 "発火しないユニット (初期の学習率やバイアスを小さく、leaky な活性化に) や、データに現れない特徴がないか調べてください。")},
     )  # fmt: skip
     OSCILLATING = (
