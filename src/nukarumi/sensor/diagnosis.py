@@ -21,8 +21,8 @@ are; without them the findings that need them are not made.
   kept between 3 quarters and one and a half of its size from the first third of the rows to the last; and all steps
   laid end to end are less than a twentieth of the weights' norm. The loss, where known, fell in a straight line over
   the way gone (from its second to its last third at least half as far as before, noise allowed), by less than a quarter
-  of itself. Where lr is right, the slope changes, in a short training too: in the healthy ones measured, the pointing part
-  fell to half or below, and the steps add up to 4 tenths of the weights or more. It is not said while the steps for the
+  of itself. Where lr is right, the slope changes, in a short training too: in the healthy ones measured, the pointing
+  part fell to half or below, and the steps add up to 4 tenths of the weights or more. It is not said while the steps for the
   same gradient still grow (warm-up: 1.5 times from the middle third to the last), nor where a brake is the cause
   (exhausted, never started); but without a loss, a walk that was timid from the start is not called exhausted.
 - **saturated**: half of the state entries that should grow at the end cannot, and the gradient has not died down: it is
