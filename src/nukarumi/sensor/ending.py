@@ -22,7 +22,8 @@ Decided in this order:
    1 % of the peak, and G has at least halved since the middle (a gentle valley's gradients are small, but do not
    shrink); or the loss has stalled and no slope is left: what remains is noise, or bouncing with a gradient below a
    tenth of the peak that no longer shrinks, or is below a hundredth.
-3. *exhausted*: a slope is left and the loss has stalled, while the brake is below 0.2 and the pace below 0.05.
+3. *exhausted*: a slope is left and the loss has stalled, while the brake is below 0.2 and the pace below 0.05; but not
+   while the loss still falls, between the same quarters, by a tenth of itself beyond its noise.
 4. *still walking*: everything else.
 
 A walk of fewer than 8 rows is too short to be tired: it has diverged, or stands where the gradient is 0, or walks.
@@ -50,6 +51,7 @@ SHORT = 8
 FEW = 4
 SLOPE = 0.05
 STALLED = 0.05
+FALLING = 0.1
 BRAKED = 0.2
 SLOW = 0.05
 NOTHING = 1e-6
@@ -85,6 +87,7 @@ class Signs:
     stalled: bool
     brake: float
     pace: float
+    falling: bool = False  # by a tenth of itself
 
 
 def ending(trail: Trail) -> Ending:
@@ -122,7 +125,7 @@ def ending(trail: Trail) -> Ending:
     noise = seen.stalled and seen.slope == 0 and (abs(seen.cosine) <= BOUNCING or bouncing)
     if vanishing or noise:
         return Ending.ARRIVED
-    if seen.stalled and seen.slope > 0 and seen.brake <= BRAKED and seen.pace <= SLOW:
+    if seen.stalled and not seen.falling and seen.slope > 0 and seen.brake <= BRAKED and seen.pace <= SLOW:
         return Ending.EXHAUSTED
     return Ending.STILL_WALKING
 
@@ -157,6 +160,7 @@ def signs(trail: Trail) -> Signs:
         stalled=_stalled(loss, count),
         brake=_brake(gradient, step, count),
         pace=mean_of(step[-count:]) / longest if longest > 0 else 0.0,
+        falling=_falling(loss, count),
     )
 
 
@@ -231,11 +235,24 @@ def _slope(trail: Trail, count: int) -> tuple[float, float]:
     return (mean if mean > max(SLOPE, 2 * error) else 0.0), mean
 
 
+def _quarters(loss: Floats, count: int) -> tuple[Floats, Floats]:
+    """The third quarter of the losses and the last."""
+    half, last = len(loss) // 2, len(loss) - max(count, len(loss) // 4)
+    return loss[half:last] if last > half else loss[:last], loss[last:]
+
+
+def _falling(loss: Floats, count: int) -> bool:
+    before, after = _quarters(loss, count)
+    if not np.isfinite(loss).all() or not len(before):
+        return False
+    error = math.sqrt(before.var() / len(before) + after.var() / len(after))
+    return float(before.mean() - after.mean()) - 2 * error > FALLING * abs(float(after.mean()))
+
+
 def _stalled(loss: Floats, count: int) -> bool:
     if not np.isfinite(loss).all():
         return True  # nobody measured a loss: the steps alone must tell
-    half, last = len(loss) // 2, len(loss) - max(count, len(loss) // 4)
-    before, after = loss[half:last] if last > half else loss[:last], loss[last:]
+    before, after = _quarters(loss, count)
     if not len(before):
         return False
     fall = float(before.mean() - after.mean())
