@@ -74,7 +74,8 @@ def watch(
     Warns
     -----
     RuntimeWarning
-        Once, if the sensor itself fails; the training goes on without it.
+        Once, if the sensor itself fails; the training goes on without it. And once, at the first reading, if one of
+        the patterns matches none of the arrays.
 
     Examples
     --------

@@ -66,6 +66,8 @@ class Sensor:
     """
 
     library = ""
+    naming = ""
+    """What else can be done where ``names`` match nothing: the end of a sentence."""
 
     def __init__(
         self,
@@ -99,6 +101,7 @@ class Sensor:
         self._waiting: list[_Row] = []
         self._held = 0
         self._settling = threading.RLock()
+        self._offered: dict[str, None] | None = None if self.patterns is None else {}
 
     def __repr__(self) -> str:
         how = "failed" if self.failed else "attached" if self.attached else "detached"
@@ -125,8 +128,36 @@ class Sensor:
     # For the adapters -------------------------------------------------------------------------------------------------
 
     def watches(self, name: str) -> bool:
-        """Whether an array of this name was asked for."""
-        return self.patterns is None or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
+        """Whether an array of this name was asked for.
+
+        Adapters ask about every array, from the first update on. Once all have been named, patterns that match none are
+        told of.
+        """
+        if self.patterns is None:
+            return True
+        if self._offered is not None:
+            if name in self._offered:  # a second round: the first is complete
+                self._miss()
+            else:
+                self._offered[name] = None
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
+
+    def _miss(self) -> None:
+        """Warn, once, of the patterns that match none of the arrays that there are."""
+        if self._offered is None or self.patterns is None:
+            return
+        offered, self._offered = list(self._offered), None
+        missed = [pattern for pattern in self.patterns if not fnmatch.filter(offered, pattern)]
+        if not missed and self.patterns:
+            return
+        listed, there = ", ".join(map(repr, missed)), _shortened(offered)
+        what = f"these match none: {listed}" if missed else "there are none"
+        if len(missed) == len(self.patterns):
+            what += ", so that nothing is watched"
+        _warn(
+            f"names must be patterns of the arrays that {type(self.optimizer).__name__} updates; {what}. "
+            f"The arrays are {there}; correct the patterns, or leave names out to watch them all{self.naming}"
+        )
 
     @property
     def due(self) -> bool:
@@ -153,15 +184,10 @@ class Sensor:
             self._waiting = []
             self.detach()
             told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            with warnings.catch_warnings():
-                if any(action == "error" for action, *_ in warnings.filters):
-                    warnings.simplefilter("default")  # even where warnings are errors, the training goes on
-                warnings.warn(
-                    f"the sensor on {type(self.optimizer).__name__} has stopped at step {self.step}: {told}; "
-                    "the training goes on without it",
-                    RuntimeWarning,
-                    stacklevel=3,
-                )
+            _warn(
+                f"the sensor on {type(self.optimizer).__name__} has stopped at step {self.step}: {told}; "
+                "the training goes on without it"
+            )
 
     def remember(self, name: str, gradient: Any, step: int) -> None:
         """Keep the sample of a gradient of an update that is not recorded, for the cosine of the next one.
@@ -182,6 +208,7 @@ class Sensor:
         looks
             For each array: what was looked at, the look, and the settings of the rule in this update.
         """
+        self._miss()
         pairs: list[tuple[Any, Any] | None] = []
         for subject, seen, _ in looks:
             name = subject.name
@@ -264,6 +291,19 @@ class Sensor:
         for array, made in readings.items():
             flat |= {f"{array}/{name}": number for name, number in scalars(made).items()}
         return flat
+
+
+def _warn(message: str) -> None:
+    """Warn; even where warnings are errors, the training goes on."""
+    with warnings.catch_warnings():
+        if any(action == "error" for action, *_ in warnings.filters):
+            warnings.simplefilter("default")
+        warnings.warn(message, RuntimeWarning, stacklevel=4)
+
+
+def _shortened(names: Sequence[str], most: int = 8) -> str:
+    shown = ", ".join(map(repr, names[:most])) or "none"
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def scalars(made: Mapping[str, Any]) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 Nothing here knows the optimizer, the units of the loss or the size of the weights: every criterion compares a walk with
 itself. With G the gradient norm and S the step norm over all parameters, *end* their mean over the last tenth of
-the rows:
+the rows (an array that took no part in an update is left out of them, and so are numbers that are not finite;
+a row whose gradient is 1,000 times that of both its neighbours, one bad batch, is no peak):
 
 - **slope**: the mean cosine between successive gradients in the last half. It counts as a slope when it is above 0.05
   and above twice its standard error; otherwise the gradients there are noise, or the walk bounces.
@@ -20,11 +21,13 @@ Decided in this order:
 2. *arrived*: G_end is below 1e-6 of its peak; or a slope is left, but G_end is below a tenth, its pointing part below
    1 % of the peak, and G has at least halved since the middle (a gentle valley's gradients are small, but do not
    shrink); or the loss has stalled and no slope is left: what remains is noise, or bouncing with a gradient below a
-   tenth of the peak.
-3. *exhausted*: a slope is left and the loss has stalled, while the brake is below 0.2 and the pace below 0.05.
+   tenth of the peak that no longer shrinks, or is below a hundredth.
+3. *exhausted*: a slope is left and the loss has stalled, while the brake is below 0.2 and the pace below 0.05; but not
+   while the loss still falls, between the same quarters, by a tenth of itself beyond its noise.
 4. *still walking*: everything else.
 
 A walk of fewer than 8 rows is too short to be tired: it has diverged, or stands where the gradient is 0, or walks.
+Where the loss is to grow (``maximize`` in the trail's meta), it is read with its sign turned.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ from numpy.typing import NDArray
 from nukarumi._errors import BadInput
 from nukarumi.trail import Trail
 
-__all__ = ["Ending", "Signs", "ending", "signs"]
+__all__ = ["SHORT", "Ending", "Signs", "ending", "loss_of", "mean_of", "norms", "signs"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -48,12 +51,14 @@ SHORT = 8
 FEW = 4
 SLOPE = 0.05
 STALLED = 0.05
+FALLING = 0.1
 BRAKED = 0.2
 SLOW = 0.05
 NOTHING = 1e-6
 LITTLE = 0.01
 BOUNCING = 0.5
 SMALL = 0.1
+SPIKE = 1000.0
 
 
 class Ending(Enum):
@@ -82,6 +87,7 @@ class Signs:
     stalled: bool
     brake: float
     pace: float
+    falling: bool = False  # by a tenth of itself
 
 
 def ending(trail: Trail) -> Ending:
@@ -95,7 +101,7 @@ def ending(trail: Trail) -> Ending:
     Raises
     ------
     BadInput
-        If the trail is empty.
+        If the trail is empty, or no array was watched.
 
     Examples
     --------
@@ -115,10 +121,11 @@ def ending(trail: Trail) -> Ending:
         return Ending.STILL_WALKING
     pointing = seen.gradient * math.sqrt(seen.slope)
     vanishing = 0 < pointing <= LITTLE and seen.gradient <= SMALL and seen.halved
-    noise = seen.stalled and seen.slope == 0 and (abs(seen.cosine) <= BOUNCING or seen.gradient <= SMALL)
+    bouncing = seen.gradient <= (LITTLE if seen.halved else SMALL)
+    noise = seen.stalled and seen.slope == 0 and (abs(seen.cosine) <= BOUNCING or bouncing)
     if vanishing or noise:
         return Ending.ARRIVED
-    if seen.stalled and seen.slope > 0 and seen.brake <= BRAKED and seen.pace <= SLOW:
+    if seen.stalled and not seen.falling and seen.slope > 0 and seen.brake <= BRAKED and seen.pace <= SLOW:
         return Ending.EXHAUSTED
     return Ending.STILL_WALKING
 
@@ -128,25 +135,65 @@ def signs(trail: Trail) -> Signs:
     rows = len(trail)
     if not rows:
         raise BadInput("a walk must have at least one recorded step", "an empty trail", "record some updates")
-    gradient, step = trail.total("gradient_norm"), trail.total("step_norm")
+    if not trail.arrays:
+        raise BadInput(
+            "a walk is told from the arrays that were watched",
+            "a trail without any",
+            "watch arrays that have a gradient",
+        )
     if _last_is_broken(trail):
         return Signs(True, math.nan, False, 0.0, 0.0, False, math.nan, math.nan)
+    gradient, step, loss = norms(trail, "gradient_norm"), norms(trail, "step_norm"), loss_of(trail)
     count = max(min(FEW, rows), rows // 10)
-    peak = float(np.max(gradient))
-    end = float(np.mean(gradient[-count:]))
-    middle = float(np.mean(gradient[(rows - count) // 2 : (rows + count) // 2]))
-    longest = float(np.max(step))
+    regular = np.isfinite(gradient) & ~_spikes(gradient)
+    peak = float(np.max(gradient, initial=0.0, where=regular))
+    longest = float(np.max(step, initial=0.0, where=np.isfinite(step)))
+    end = mean_of(gradient[-count:])
+    middle = mean_of(gradient[(rows - count) // 2 : (rows + count) // 2])
     slope, cosine = _slope(trail, max(count, rows // 2))
     return Signs(
-        diverged=_climbed(trail.loss, count),
+        diverged=_climbed(loss, count),
         gradient=end / peak if peak > 0 else 0.0,
         halved=end <= middle / 2,
         slope=slope,
         cosine=cosine,
-        stalled=_stalled(trail.loss, count),
+        stalled=_stalled(loss, count),
         brake=_brake(gradient, step, count),
-        pace=float(np.mean(step[-count:])) / longest if longest > 0 else 0.0,
+        pace=mean_of(step[-count:]) / longest if longest > 0 else 0.0,
+        falling=_falling(loss, count),
     )
+
+
+def norms(trail: Trail, name: str) -> Floats:
+    """Combine a norm over the arrays that took part in each update; NaN where none did, or one is not a number."""
+    parts, taken = [], []
+    for array in trail.arrays:
+        part = trail.column(array, name)
+        broken = trail.column(array, "nonfinite_gradients") + trail.column(array, "nonfinite_weights") > 0
+        taken.append(~np.isnan(part) | broken)
+        parts.append(np.where(taken[-1], part, 0.0))
+    with np.errstate(all="ignore"):
+        total: Floats = np.hypot.reduce(parts, axis=0)
+    return np.where(np.any(taken, axis=0), total, np.nan)
+
+
+def mean_of(values: Floats) -> float:
+    """The mean of the values that are finite; NaN if there is none."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else math.nan
+
+
+def loss_of(trail: Trail) -> Floats:
+    """The loss, of which less is better."""
+    loss: Floats = trail.loss
+    return -loss if trail.meta.get("maximize") else loss
+
+
+def _spikes(gradient: Floats) -> NDArray[np.bool_]:
+    spikes = np.zeros(len(gradient), np.bool_)
+    with np.errstate(all="ignore"):
+        spikes[1:-1] = gradient[1:-1] > SPIKE * np.fmax(gradient[:-2], gradient[2:])
+    return spikes
 
 
 def _last_is_broken(trail: Trail) -> bool:
@@ -188,11 +235,24 @@ def _slope(trail: Trail, count: int) -> tuple[float, float]:
     return (mean if mean > max(SLOPE, 2 * error) else 0.0), mean
 
 
+def _quarters(loss: Floats, count: int) -> tuple[Floats, Floats]:
+    """The third quarter of the losses and the last."""
+    half, last = len(loss) // 2, len(loss) - max(count, len(loss) // 4)
+    return loss[half:last] if last > half else loss[:last], loss[last:]
+
+
+def _falling(loss: Floats, count: int) -> bool:
+    before, after = _quarters(loss, count)
+    if not np.isfinite(loss).all() or not len(before):
+        return False
+    error = math.sqrt(before.var() / len(before) + after.var() / len(after))
+    return float(before.mean() - after.mean()) - 2 * error > FALLING * abs(float(after.mean()))
+
+
 def _stalled(loss: Floats, count: int) -> bool:
     if not np.isfinite(loss).all():
         return True  # nobody measured a loss: the steps alone must tell
-    half, last = len(loss) // 2, len(loss) - max(count, len(loss) // 4)
-    before, after = loss[half:last] if last > half else loss[:last], loss[last:]
+    before, after = _quarters(loss, count)
     if not len(before):
         return False
     fall = float(before.mean() - after.mean())

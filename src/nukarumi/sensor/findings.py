@@ -46,6 +46,13 @@ class Kind(Enum):
          "ja": ("歩き出せません: float16 では eps か勾配の二乗が 0 になり、最初の一歩で 0 割りが起きています。",
                 "重みと最適化の状態は float32 で持つ (混合精度) か、float16 で表せる eps (1e-4 など) にしてください。")},
     )  # fmt: skip
+    UPHILL = (
+        "uphill", True,
+        {"en": ("Uphill: these steps go up the slope, because the learning rate that they got is negative.",
+                "Look at the signs: lr > 0, a chain that ends in scale(-lr), and no leaf that its mask leaves out (set_to_zero holds it still). If you maximise on purpose, all is well."),
+         "ja": ("坂を上っています: 実効学習率が負で、損失の増える向きに歩いています。",
+                "符号を確かめてください。学習率は正か、チェーンの最後は scale(-lr) か、マスクから漏れて勾配がそのまま足されている葉はないか (止めておくなら set_to_zero)。わざと最大化しているなら問題ありません。")},
+    )  # fmt: skip
     EXPLODING = (
         "exploding", True,
         {"en": ("Exploding: the numbers run away.",
@@ -53,11 +60,18 @@ class Kind(Enum):
          "ja": ("発散しています: 数値がどこまでも大きくなっています。",
                 "学習率を下げ (まず 10 分の 1)、勾配ノルムをクリップし、最初におかしくなったステップのデータを調べてください。")},
     )  # fmt: skip
+    TOO_TIMID = (
+        "too_timid", True,
+        {"en": ("Learning rate too small: the gradients point the same way from start to end, and the weights have hardly moved.",
+                "Raise lr, 3 to 10 times at once, until the gradients begin to turn; if the loss jumps up instead, the valley is narrow (normalise the inputs, or use Adagrad or Adam)."),
+         "ja": ("学習率が小さすぎます: 勾配は最初から最後まで同じ方向を指しているのに、重みがほとんど動いていません。",
+                "勾配の向きが変わり始めるまで、学習率を 3〜10 倍ずつ上げてください。そこで損失が跳ね上がるなら、谷が狭いのです (入力を正規化するか、Adagrad や Adam に替えてください)。")},
+    )  # fmt: skip
     DEAD_FEATURES = (
         "dead_features", True,
-        {"en": ("Dead features: a part of the entries has never moved, and no longer joins in.",
+        {"en": ("Dead features: a part of the entries takes no part: it has never moved, or its gradient has become 0.",
                 "Look for units that never fire (a smaller lr or bias at the start, leaky activations) and for features that do not occur in the data."),
-         "ja": ("動かない特徴があります: 一度も動いたことのない要素があり、増えも減りもしません。",
+         "ja": ("動かない特徴があります: 一度も動いていないか、勾配がちょうど 0 になった要素があります。",
                 "発火しないユニット (初期の学習率やバイアスを小さく、leaky な活性化に) や、データに現れない特徴がないか調べてください。")},
     )  # fmt: skip
     OSCILLATING = (

@@ -220,17 +220,18 @@ def _tell(watcher: _Watcher, folder: Path, language: str, as_json: bool, report:
     out: list[str] = []
     for number, sensor in enumerate(watcher.sensors, start=1):
         name = f"{number}-{type(sensor.optimizer).__name__.lower()}"
-        found = diagnose(sensor.trail) if len(sensor.trail) else []
+        seen = len(sensor.trail) > 0 and bool(sensor.trail.arrays)
+        found = diagnose(sensor.trail) if seen else []
         entry: dict[str, Any] = {"optimizer": sensor.trail.meta["optimizer"], "updates": sensor.step}
         entry["findings"] = [finding.to_dict() for finding in found]
-        if len(sensor.trail):
+        if seen:
             trails[name] = sensor.trail
             entry["trail"] = f"{name}.safetensors"
         if sensor.failed is not None:
             entry["failed"] = f"{type(sensor.failed).__name__}: {sensor.failed}"
         told.append(entry)
         out.append(f"{name}: {sensor.step} updates, {len(sensor.trail)} recorded")
-        out += [finding.text(language) for finding in found] or [_NOTHING[language]]
+        out += [finding.text(language) for finding in found] or [(_NOTHING if seen else _NO_GRADIENT)[language]]
     for name, why in watcher.unknown.items():
         told.append({"optimizer": name, "refused": why})
         out.append(f"{name}: {why}")
@@ -256,6 +257,10 @@ def _tell(watcher: _Watcher, folder: Path, language: str, as_json: bool, report:
 _NOTHING = {
     "en": "Nothing to report: the steps still matter.",
     "ja": "異常は見つかりませんでした。歩みはまだ続いています。",
+}
+_NO_GRADIENT = {
+    "en": "Nothing was read: no parameter of this optimizer had a gradient.",
+    "ja": "何も記録されませんでした。このオプティマイザのパラメータには、勾配が一つも届いていません。",
 }
 _NONE = {
     "en": "No PyTorch optimizer took a step in this script.",
