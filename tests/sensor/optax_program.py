@@ -146,6 +146,7 @@ for case, (transformation, rate) in CASES.items():
         "losses_known": bool(np.isfinite(sensor.trail.loss).all()),
         "cosines_known": bool(np.isfinite(sensor.trail.column("w", "gradient_cosine")[1:]).all()),
         "failed": str(sensor.failed),
+        "optimizer": sensor.trail.meta["optimizer"],
     }
 # Parts for some leaves only: each against its own inner state ---------------------------------------------------------
 

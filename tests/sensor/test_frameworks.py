@@ -103,6 +103,13 @@ def test_optax_under_jit():
     assert gathered.pop("farthest") < 1e-6
     assert gathered == {"same": True, "steps": [1, 3, 5], "cosines_known": True, "failed": "None"}
     assert len(found) == 23
+    called = {case: found[case]["optimizer"] for case in ("injected", "injected eps_root", "radam eps_root", "rmsprop")}
+    assert called == {
+        "injected": "Adam",
+        "injected eps_root": "AdamEpsRoot",
+        "radam eps_root": "RAdamEpsRoot",
+        "rmsprop": "RMSprop",
+    }
     for case, answer in found.items():
         assert answer["farthest"] < 1e-6, (case, answer)
         assert answer["steps"] == [1, 4, 7], case

@@ -34,7 +34,8 @@ def opposite(gradient: Any) -> Any:
     XLA moves the reshapes and transpositions that a gradient comes out of behind the arithmetic of the update, and so
     decides in which loop that arithmetic is compiled and how its roots are rounded. It does so only where every reader
     of the gradient is arithmetic. A branch or a callback is none; a turned sign is, and it is exact: what reads the
-    turned gradient leaves the weights' own arithmetic as it was, to the last bit.
+    turned gradient leaves these moves, and with them the weights' bits, as they were. Where XLA would have kept the
+    gradient inside one loop with the update, any reader at all may still change a rounding (see docs/sensor.md).
     """
     return jnp.negative(gradient)
 
