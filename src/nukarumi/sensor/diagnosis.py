@@ -9,8 +9,8 @@ are; without them the findings that need them are not made.
 - **uphill**: over the last rows the median of an array's effective learning rate is below 0 while the array moves; and
   the loss, where known, has not fallen beyond its noise. Not where the loss is to grow (``maximize`` in the meta).
 - **exploding**: the last row holds numbers that are not finite; the gradient norm ended at 1,000 times that of the
-  first row; or the loss diverged (`ending`) and something grew with it tenfold: the loss itself, the gradient or the
-  weights. A loss that climbs alone may have an adversary.
+  first row, and the loss, where known, not below its own; or the loss diverged (`ending`) and something grew with it
+  tenfold: the loss itself, the gradient or the weights. A loss that climbs alone may have an adversary.
 - **arrived**, **exhausted**: as `ending` decides. But a schedule is no brake: it is not *exhausted* without a braking
   state, nor where over the second half the median rate has fallen by more than this state can explain. (No rule brakes
   faster than in proportion to its state, so rate times state does not fall, a tenth allowed.)
@@ -214,14 +214,14 @@ def _frozen(trail: Trail) -> Finding | None:
 def _exploding(trail: Trail, how: Ending) -> Finding | None:
     gradient, count = norms(trail, "gradient_norm"), _count(trail)
     known = gradient[np.isfinite(gradient) & (gradient > 0)]
-    last = gradient[-count:]
-    end = float(np.median(last[~np.isnan(last)])) if not np.isnan(last).all() else math.nan
-    grown = end / float(known[0]) if known.size else 0.0
     broken = tuple(
         array
         for array in trail.arrays
         if trail.column(array, "nonfinite_weights")[-1] or trail.column(array, "nonfinite_gradients")[-1]
     )
+    grown = 0.0
+    if known.size:  # where the end is broken, by the last gradient that was a number
+        grown = float((known[-1] if broken else _median(gradient[-count:])) / known[0])
     rows = [
         row
         for row in range(len(trail))
@@ -234,13 +234,11 @@ def _exploding(trail: Trail, how: Ending) -> Finding | None:
     weights = norms(trail, "weight_norm")
     wider = _median(weights[-count:]) > GROWN * weights[0] > 0
     higher = _median(loss[-count:]) - loss[0] > GROWN * abs(loss[0])
-    runs_away = len(trail) >= SHORT and grown >= RUNAWAY
+    runs_away = len(trail) >= SHORT and grown >= RUNAWAY and not _median(loss[-count:]) < loss[0]
     climbs = how is Ending.DIVERGED and (wider or higher or grown >= GROWN)
     lost = not math.isfinite(loss[-1]) and bool(np.isfinite(loss).any())
     if not (broken or lost or runs_away or climbs):
         return None
-    if not math.isfinite(grown) and known.size:
-        grown = float(known[-1] / known[0])  # by the last gradient that was a number
     evidence = {"gradient_grown": grown}
     if rows:
         evidence["first_bad_step"] = float(trail.steps[rows[0]])
@@ -369,7 +367,7 @@ def _straight(loss: Floats, way: Floats) -> bool:
     means = [float(third.mean()) for third in thirds]
     error = math.sqrt(sum(third.var() / third.size for third in thirds))
     early, late = means[0] - means[1], means[1] - means[2]
-    return late + 2 * error >= BENT * early and early + late - 2 * error <= FELL * abs(means[0])
+    return late + 3 * error >= BENT * early and early + late - 3 * error <= FELL * abs(means[0])
 
 
 def _saturated(trail: Trail, known: tuple[str, ...]) -> Finding | None:
