@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -337,3 +338,37 @@ def test_two_sets_of_arrays_of_the_same_sizes_are_kept_apart():
     assert sensor.failed is None
     assert sensor.trail.column("one", "unmoved")[[0, -1]] == pytest.approx([0.5, 0.5], abs=0.05)
     assert sensor.trail.column("other", "unmoved")[3] == 0.0
+
+
+def test_patterns_that_match_nothing_are_told_once():
+    def trained(names, params=5):
+        opt = SGD(0.1)
+        now = {f"layer{k}/W": np.ones(3) for k in range(params)}
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            sensor = watch(opt, every=2, names=names)
+            for _ in range(10):
+                opt.update(now, {name: value.copy() for name, value in now.items()})
+        assert sensor.failed is None
+        return sensor, [str(one.message) for one in told]
+
+    assert trained(["layer*"])[1] == trained(None)[1] == []
+    sensor, (message,) = trained(["layer1*", "embed*", "head*"])
+    assert list(sensor.trail.arrays) == ["layer1/W"]
+    assert "SGD updates; these match none: 'embed*', 'head*'. The arrays are 'layer0/W', " in message
+    sensor, (message,) = trained("embed*", params=11)
+    assert "'embed*', so that nothing is watched" in message
+    assert "'layer7/W' and 3 more; correct the patterns, or leave names out" in message
+    assert not sensor.trail.arrays
+    assert "there are none, so that nothing is watched" in trained([])[1][0]
+
+
+def test_patterns_that_match_nothing_stop_no_training():
+    opt, now = Adagrad(0.1), {"W": np.ones(3)}
+    sensor = watch(opt, every=1, names=["nothing"])
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("error")
+        opt.update(now, {"W": np.ones(3)})
+    assert ["these match none: 'nothing'" in str(one.message) for one in told] == [True]
+    assert sensor.failed is None
+    assert now["W"][0] < 1

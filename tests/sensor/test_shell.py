@@ -79,6 +79,25 @@ def test_an_unchanged_script_is_watched(script, tmp_path):
     assert trail.loss[0] == pytest.approx(0.69, abs=0.1)
 
 
+def test_an_optimizer_without_a_gradient_is_not_said_to_have_arrived(tmp_path):
+    script = tmp_path / "cut.py"
+    script.write_text(
+        "import torch\n"
+        "weight = torch.nn.Parameter(torch.ones(3))\n"
+        "optimizer = torch.optim.SGD([weight], lr=0.1)\n"
+        "for _ in range(20):\n"
+        "    loss = weight.detach().sum().requires_grad_()\n"
+        "    loss.backward()\n"
+        "    optimizer.step()\n"
+    )
+    done = call("-m", "nukarumi", "watch", "--every", "1", "--lang", "en", "cut.py", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Nothing was read: no parameter of this optimizer had a gradient." in done.stdout
+    assert "Arrived" not in done.stdout
+    done = call("-m", "nukarumi", "watch", "--every", "1", "--lang", "ja", "cut.py", folder=tmp_path)
+    assert "勾配が一つも届いていません" in done.stdout
+
+
 def test_errors_of_the_script_are_its_own(tmp_path):
     script = tmp_path / "broken.py"
     script.write_text("print('here')\nraise KeyError('mine')\n")

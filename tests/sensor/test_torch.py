@@ -394,6 +394,14 @@ def test_groups_have_their_own_settings_and_names():
     sensor = watch(named, every=1, names=["2.*"])
     list(train(net, named, 1))
     assert list(sensor.trail.arrays) == ["2.weight", "2.bias"]
+    unnamed = torch.optim.SGD(net.parameters(), lr=0.1)
+    sensor = watch(unnamed, every=1, names=["2.*"])
+    with pytest.warns(
+        RuntimeWarning, match=r"SGD updates; these match none: '2.\*'.*The arrays are 'param0.0', 'param0.1'"
+    ):
+        list(train(net, unnamed, 3))
+    assert sensor.failed is None
+    assert not sensor.trail.arrays
 
 
 def test_a_late_group_and_an_unused_parameter():

@@ -34,6 +34,10 @@ export const watch = both({
       unmoved_share: 'entries never moved',
       slowest_ratio: 'slowest step / weight',
       fastest_ratio: 'fastest step / weight',
+      effective_lr: 'effective learning rate',
+      gradient_kept: 'gradient along the slope (end, of the start)',
+      weights_moved: 'way gone (of the weights)',
+      arrays_without_gradient: 'arrays whose gradient is 0',
     },
     about: 'What was watched',
     facts: {
@@ -85,6 +89,10 @@ export const watch = both({
       unmoved_share: '一度も動いていない要素',
       slowest_ratio: '最も遅い層の 更新量 ÷ 重み',
       fastest_ratio: '最も速い層の 更新量 ÷ 重み',
+      effective_lr: '実効学習率',
+      gradient_kept: '坂に沿った勾配（最初との比）',
+      weights_moved: '歩いた道のり（重みの大きさとの比）',
+      arrays_without_gradient: '勾配が 0 になった配列の数',
     },
     about: '記録の対象',
     facts: {
