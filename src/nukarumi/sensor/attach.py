@@ -21,7 +21,7 @@ __all__ = ["KNOWN", "watch"]
 KNOWN: dict[str, str] = {
     "nukarumi": ", ".join((*CLASSES, "RowwiseAdagrad")),
     "torch.optim": "SGD, Adagrad, RMSprop, Adadelta, Adam, AdamW, NAdam, RAdam, Adamax, SparseAdam",
-    "keras.optimizers": "SGD, Adagrad, RMSprop, Adadelta, Adam, AdamW, Nadam, Adamax",
+    "keras.optimizers": "SGD, Adagrad, RMSprop, Adadelta, Adam, AdamW, Nadam, Adamax; LossScaleOptimizer around them",
     "optax": "chains of sgd, adagrad, rmsprop, adadelta, adam, adamw, amsgrad, nadam, nadamw, radam, adamax, adamaxw, "
     "set_to_zero; masked, multi_transform, MultiSteps",
 }
