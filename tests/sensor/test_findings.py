@@ -153,6 +153,22 @@ def test_a_layer_that_gets_no_gradient_any_more_is_dead():
     assert finding.evidence == {"arrays_without_gradient": 1}
 
 
+def test_what_is_held_still_is_not_dead_and_what_stands_still_is_too_timid():
+    def read(rate):
+        part = {"step_norm": rate, "effective_lr": np.full(7, rate), "unmoved": float(rate == 0)}
+        return lambda t: still(t, **part)
+
+    def trained(**rates):
+        trail = Trail(dict.fromkeys(rates, (4, 4)), measures=("unmoved",))
+        for t in range(1, 151):
+            trail.append(t, 1.0, {name: read(rate)(t) for name, rate in rates.items()})
+        return kinds(trail)
+
+    assert trained(backbone=0.0, head=0.01) == []
+    assert trained(backbone=0.0, head=1e-5) == [Kind.TOO_TIMID]
+    assert trained(a=0.0, b=0.0) == [Kind.TOO_TIMID]
+
+
 def test_a_bounce_that_still_shrinks_has_not_arrived():
     valley = walk(
         200, ("w", lambda t: still(t, gradient_norm=0.98**t, gradient_cosine=-0.98)), loss=lambda t: 1 + 0.9**t

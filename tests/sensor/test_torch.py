@@ -366,6 +366,20 @@ def test_what_fails_while_rows_are_made_leaves_the_rows_before(monkeypatch):
         pass
 
 
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_who_climbs_on_purpose_is_not_warned(name):
+    weight = torch.nn.Parameter(torch.ones(4))
+    optimizer = getattr(torch.optim, name)([weight], lr=0.01, maximize=True)
+    sensor = watch(optimizer, every=1)
+    for _ in range(200):
+        optimizer.zero_grad()
+        sensor.loss = -((weight - 2) ** 2).sum()
+        sensor.loss.backward()
+        optimizer.step()
+    assert sensor.trail.meta["maximize"] is True
+    assert not {Kind.UPHILL, Kind.EXPLODING} & {finding.kind for finding in diagnose(sensor.trail)}
+
+
 def test_detaching_leaves_no_hook():
     net = model()
     optimizer = make("Adam", net.parameters())

@@ -18,15 +18,16 @@ are; without them the findings that need them are not made.
   more in arrays that hold half of the entries or of the gradient, whose gradient norm ended at 7 tenths of its start or
   above; and the loss, where known, fell by less than a tenth of itself, beyond its noise.
 - **too timid**: over 100 updates or more nothing has changed under the walker, in arrays that hold more than half of
-  the entries (of those that did not start at 0). For each of these the gradients show a slope (their mean cosine is
-  above 0.02 and above 4 times its standard error); the part of the gradient that points somewhere, G sqrt(cosine), has
-  kept between 3 quarters and one and a half of its size from the first third of the rows to the last; and all steps
-  laid end to end are less than a twentieth of the weights' norm. The loss, where known, fell in a straight line over
-  the way gone (from its second to its last third at least half as far as before, noise allowed), by less than a quarter
-  of itself. Where lr is right, the slope changes, in a short training too: in 50 healthy ones the pointing part fell to
-  54 % or below, and the steps add up to 40 % of the weights or more. It is not said while the steps for the same
-  gradient still grow (warm-up: 1.5 times from the middle third to the last), nor where a brake is the cause
-  (exhausted, never started); but without a loss, a walk that was timid from the start is not called exhausted.
+  the entries (of those that did not start at 0, and are not held still while others walk). For each of these the
+  gradients show a slope (their mean cosine is above 0.02 and above 4 times its standard error); the part of the
+  gradient that points somewhere, G sqrt(cosine), has kept between 3 quarters and one and a half of its size from the
+  first third of the rows to the last; and all steps laid end to end are less than a twentieth of the weights' norm. The
+  loss, where known, fell in a straight line over the way gone (from its second to its last third at least half as far
+  as before, noise allowed), by less than a quarter of itself. Where lr is right, the slope changes, in a short training
+  too: in 50 healthy ones the pointing part fell to 54 % or below, and the steps add up to 40 % of the weights or more.
+  It is not said while the steps for the same gradient still grow (warm-up: 1.5 times from the middle third to the
+  last), nor where a brake is the cause (exhausted, never started); but without a loss, a walk that was timid from the
+  start is not called exhausted.
 - **saturated**: half of the state entries that should grow at the end cannot, and the gradient has not died down: it is
   above a tenth of what it was in the middle.
 - **dead features**: 15 % of an array's entries or more have never moved, and the share fell by less than 2 % of it in
@@ -37,7 +38,8 @@ are; without them the findings that need them are not made.
 - **out of step**: among matrices, the median ratio of step to weight in the last half differs by a factor of 1,000, in
   rows with a gradient. Not said of an exhausted walk, whose steps are gone; where it is said, too timid is not.
 
-Where nothing was really tried (never started, too timid), nothing is said of dead features.
+Where nothing was really tried (never started, too timid), nothing is said of dead features; nor of arrays that are held
+still, by a rate of 0 throughout.
 
 A walk of fewer than 8 rows can only be exploding, uphill, frozen or in underflow.
 """
@@ -296,9 +298,11 @@ def _too_timid(trail: Trail, how: Ending) -> Finding | None:
         return None
     hit: dict[str, dict[str, float]] = {}
     entries: dict[str, int] = {}
-    new = [array for array in trail.arrays if _started_at_0(trail, array)]
-    for array, shape in trail.arrays.items():
-        if array not in new or len(new) == len(trail.arrays):
+    led = [array for array in trail.arrays if not _held_still(trail, array)] or list(trail.arrays)
+    new = [array for array in led if _started_at_0(trail, array)]
+    for array in led:
+        if array not in new or len(new) == len(led):
+            shape = trail.arrays[array]
             entries[array] = math.prod(shape)
             seen = _timid_array(trail, array, array in new)
             if seen:
@@ -315,10 +319,17 @@ def _too_timid(trail: Trail, how: Ending) -> Finding | None:
     return Finding(Kind.TOO_TIMID, tuple(hit) if len(hit) < len(entries) else (), evidence)
 
 
+def _held_still(trail: Trail, array: str) -> bool:
+    """Whether the rate of an array is 0 throughout."""
+    rate = trail.column(array, "effective_lr")[:, QUANTILES.index(0.5)]
+    known = rate[np.isfinite(rate)]
+    return known.size > 0 and not known.any()
+
+
 def _started_at_0(trail: Trail, array: str) -> bool:
     weight, step = (trail.column(array, name) for name in ("weight_norm", "step_norm"))
     first = int(np.argmax(np.isfinite(step)))
-    return bool(weight[first] <= 2 * step[first])
+    return bool(weight[first] <= 2 * step[first])  # the weights are those after the step
 
 
 def _way(trail: Trail, step: Floats) -> Floats:
@@ -343,7 +354,7 @@ def _timid_array(trail: Trail, array: str, from_0: bool) -> dict[str, float] | N
     )
     way = float(_way(trail, step).sum())
     moved = 0.0 if from_0 else way / float(weight[np.isfinite(weight)][0])
-    if not KEPT[0] * began <= ended <= KEPT[1] * began or not way or moved >= TIMID:
+    if not KEPT[0] * began <= ended <= KEPT[1] * began or moved >= TIMID:
         return None
     if _still_growing(gradient, step, part):
         return None
@@ -360,6 +371,8 @@ def _still_growing(gradient: Floats, step: Floats, part: int) -> bool:
 
 def _straight(loss: Floats, way: Floats) -> bool:
     """Whether the loss fell evenly over the way gone, as far as its noise lets one see, and by less than a quarter."""
+    if way[-1] == 0:
+        way = np.arange(1.0, len(way) + 1)
     cuts = np.searchsorted(way, [way[-1] / 3, 2 * way[-1] / 3])
     thirds = [third for third in np.split(loss, cuts) if third.size]
     if len(thirds) < 3:
@@ -390,7 +403,7 @@ def _dead(trail: Trail) -> Finding | None:
     for array in trail.arrays if "unmoved" in trail.measures else ():
         share = trail.column(array, "unmoved")
         known = share[np.isfinite(share)]
-        if len(known) < SHORT or known[-1] < DEAD:
+        if len(known) < SHORT or known[-1] < DEAD or _held_still(trail, array):
             continue
         others = any(trail.column(other, "unmoved")[-1] < 1 for other in trail.arrays)
         if known[len(known) // 2] - known[-1] <= SETTLED * known[-1] and others:

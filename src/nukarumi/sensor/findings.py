@@ -63,9 +63,9 @@ class Kind(Enum):
     TOO_TIMID = (
         "too_timid", True,
         {"en": ("Learning rate too small: the gradients point the same way from start to end, and the weights have hardly moved.",
-                "Raise lr, 3 to 10 times at once, until the gradients begin to turn; if the loss jumps up instead, the valley is narrow (normalise the inputs, or use Adagrad or Adam)."),
+                "Raise lr, 3 to 10 times at once, until the gradients begin to turn (with half-precision weights, keep them in float32); if the loss jumps up instead, the valley is narrow (normalise the inputs, or use Adagrad or Adam)."),
          "ja": ("学習率が小さすぎます: 勾配は最初から最後まで同じ方向を指しているのに、重みがほとんど動いていません。",
-                "勾配の向きが変わり始めるまで、学習率を 3〜10 倍ずつ上げてください。そこで損失が跳ね上がるなら、谷が狭いのです (入力を正規化するか、Adagrad や Adam に替えてください)。")},
+                "勾配の向きが変わり始めるまで、学習率を 3〜10 倍ずつ上げてください (重みが半精度なら float32 で持つこと)。そこで損失が跳ね上がるなら、谷が狭いのです (入力を正規化するか、Adagrad や Adam に替えてください)。")},
     )  # fmt: skip
     DEAD_FEATURES = (
         "dead_features", True,

@@ -141,6 +141,7 @@ class TorchSensor(Sensor):
     """A sensor on an optimizer of ``torch.optim``."""
 
     library = "torch"
+    naming = "; an optimizer that is made of model.named_parameters() knows the model's names"
 
     def __init__(self, optimizer: torch.optim.Optimizer, names: Any, **options: Any) -> None:
         name = known(optimizer)
@@ -187,6 +188,8 @@ class TorchSensor(Sensor):
             "lr": settings["lr"],
             "brake": first.dialect.brake,
         }
+        if all(group.get("maximize") for group in groups):  # the loss is to grow: `nukarumi.sensor.ending.loss_of`
+            self.trail.meta["maximize"] = True
 
     def _release(self) -> None:
         for hook in self._hooks:
