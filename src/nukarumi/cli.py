@@ -111,17 +111,17 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _fit_on_ray(model: Any, data: Any, address: str | None, **settings: Any) -> None:
+def _fit_on_ray(model: Any, data: Any, address: str | None, *, quiet: bool, **settings: Any) -> None:
     from nukarumi.cluster import fit_on_ray  # noqa: PLC0415
 
-    engine = _ray(address, settings.get("workers"))
+    engine = _ray(address, settings.get("workers"), quiet=quiet)
     try:
         fit_on_ray(model, data, engine=engine, **settings)
     finally:
         engine.close()
 
 
-def _ray(address: str | None, cpus: int | None, *, quiet: bool = False) -> Ray:
+def _ray(address: str | None, cpus: int | None, *, quiet: bool) -> Ray:
     """The engine of that name. Starting it or reaching it takes its time, which nobody should spend wondering."""
     from nukarumi.cluster import Ray  # noqa: PLC0415
     from nukarumi.cluster.connect import SECONDS, import_ray  # noqa: PLC0415

@@ -121,6 +121,7 @@ def test_sparse_weights(folder, capsys):
         (["fit", "train.svm", "--model", "new.st", "--trail", "new.st"], 2, "Received: new.st, which is --model."),
         (["fit", "train.svm", "--model", "link.svm"], 2, "Received: link.svm, which is FILE. Cure: choose another"),
         (["fit", "days", "--engine", "ray", "--model", "days/1.svm"], 2, "Received: days/1.svm, which is FILE."),
+        (["fit", "days/**/*.svm", "--engine", "ray", "--model", "days/of/may/2.svm"], 2, "2.svm, which is FILE."),
         (["fit", "days/*.svm", "--engine", "ray", "--model", "days/1.svm"], 2, "which is FILE. Cure: choose another"),
         (["fit", "train.svm", "--start", "hinge.safetensors", "--trail", "hinge.safetensors"], 2, "which is --start"),
         (["fit", "train.svm", "--engine", "ray", "--trail", "t.st"], 2, "--trail is of one machine's steps"),
@@ -133,7 +134,8 @@ def test_what_is_wrong_is_said_and_nothing_is_written(folder, capsys, words, cod
     (folder / "nothing.svm").write_text("")
     (folder / "train.dat").write_text("1 1:2\n")
     (folder / "new.svm").write_text("1 1:2\n3 1:2\n")
-    (folder / "days").mkdir()
+    (folder / "days" / "of" / "may").mkdir(parents=True)
+    (folder / "days" / "of" / "may" / "2.svm").write_text("1 1:2\n")
     (folder / "days" / "1.svm").write_text("1 1:2\n")
     (folder / "bare.vw").write_text("1 | word1\n| word2\n")
     (folder / "kept.safetensors").write_text("old")

@@ -344,6 +344,17 @@ def test_others_may_read_while_the_training_goes_on():
     assert sensor.trail.steps.tolist() == list(range(1, 301))
 
 
+def test_what_is_under_way_when_a_sensor_is_detached_still_arrives(monkeypatch):
+    """As on JAX, whose readings travel while the next step runs, and are not taken from a sensor that is detached."""
+    net = model()
+    sensor = watch(make("Adagrad", net.parameters()), every=1, names=net)
+    asked = []
+    monkeypatch.setattr(sensor, "flush", lambda: asked.append(sensor.attached))
+    sensor.detach()
+    sensor.detach()
+    assert asked == [True]
+
+
 def test_what_fails_while_rows_are_made_leaves_the_rows_before(monkeypatch):
     net = model()
     optimizer = make("Adagrad", net.parameters())

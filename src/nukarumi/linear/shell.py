@@ -62,7 +62,7 @@ def add_commands(commands: Any, on_ray: Callable[..., Any]) -> None:
         Where they are added.
     on_ray
         Fits a model on a Ray cluster: is given the model, what the examples are called, the cluster's address, and
-        by name what `nukarumi.linear.fit_file` takes and what the options of the cluster say.
+        by name ``quiet``, what `nukarumi.linear.fit_file` takes and what the options of the cluster say.
     """
     fit = commands.add_parser(
         "fit",
@@ -193,7 +193,7 @@ def _fit(chosen: argparse.Namespace) -> int:
 
         given = {"passes": chosen.passes, "classes": _classes(chosen), "progress": progress, **reading}
         if chosen.engine == "ray":
-            chosen.on_ray(model, chosen.train, cluster.pop("address", None), **given, **cluster)
+            chosen.on_ray(model, chosen.train, cluster.pop("address", None), quiet=chosen.quiet, **given, **cluster)
         else:
             fit_file(model, chosen.train[0], **given)
     found: dict[str, Any] = {
@@ -273,8 +273,10 @@ def _need_apart(chosen: argparse.Namespace) -> None:
         return one.samefile(other) if one.exists() and other.exists() else one.absolute() == other.absolute()
 
     def held(path: Path) -> Iterable[Path]:
-        """What a folder or a pattern holds; any other path itself."""
-        return path.iterdir() if path.is_dir() else [path] if path.exists() else map(Path, glob.glob(str(path)))
+        """What a folder or a pattern holds."""
+        if path.is_dir():
+            return path.iterdir()
+        return () if path.exists() else map(Path, glob.glob(str(path), recursive=True))
 
     written = [(path, what) for path, what in ((chosen.model, "--model"), (chosen.trail, "--trail")) if path]
     read = [

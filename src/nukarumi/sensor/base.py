@@ -118,9 +118,14 @@ class Sensor:
     def detach(self) -> None:
         """Stop watching and leave the optimizer as it was; the trail stays. Doing it twice does no harm."""
         if self.attached:
+            if self.failed is None:
+                self.flush()
             self.attached = False
             self.settle()
             self._release()
+
+    def flush(self) -> None:
+        """Wait until every reading of the updates so far has arrived; only on JAX are there any under way."""
 
     def _release(self) -> None:
         """Take the hooks off; each adapter does it in its own way."""
@@ -272,12 +277,15 @@ class Sensor:
 
     def _pass_on(self, step: int) -> None:
         """Hand the last reading to whoever asked for it."""
+        if self.writer is None and self.log is None:
+            return
+        row = self._flat
         if self.writer is not None:
-            for name, number in self._flat.items():
+            for name, number in row.items():
                 if name != "step" and number == number:
                     self.writer.add_scalar(f"nukarumi/{name}", number, step)
         if self.log is not None:
-            self.log(self._flat)
+            self.log(row)
 
     @property
     def row(self) -> dict[str, Any]:

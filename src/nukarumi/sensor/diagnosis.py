@@ -52,7 +52,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nukarumi.sensor.ending import SHORT, Ending, ending, loss_of, norms, signs
+from nukarumi.sensor.ending import SHORT, Ending, broken, ending, fall, loss_of, norms, signs
 from nukarumi.sensor.ending import mean_of as _mean
 from nukarumi.sensor.findings import Finding, Kind
 from nukarumi.trail import QUANTILES, Trail
@@ -205,10 +205,7 @@ def _frozen(trail: Trail) -> Finding | None:
     for array in trail.arrays:
         last = trail.column(array, f"state/{letter}")[-1]
         infinite = [q for q, value in zip(QUANTILES, last, strict=True) if math.isinf(value)]
-        finite = (
-            trail.column(array, "nonfinite_weights")[-1] == 0 and trail.column(array, "nonfinite_gradients")[-1] == 0
-        )
-        if infinite and min(infinite) <= 0.9 and finite:
+        if infinite and min(infinite) <= 0.9 and not broken(trail, array)[-1]:
             hit[array] = 1.0 - min(infinite)
     return Finding(Kind.FROZEN, tuple(hit), {"frozen_share": max(hit.values())}) if hit else None
 
@@ -216,22 +213,11 @@ def _frozen(trail: Trail) -> Finding | None:
 def _exploding(trail: Trail, how: Ending) -> Finding | None:
     gradient, count = norms(trail, "gradient_norm"), _count(trail)
     known = gradient[np.isfinite(gradient) & (gradient > 0)]
-    broken = tuple(
-        array
-        for array in trail.arrays
-        if trail.column(array, "nonfinite_weights")[-1] or trail.column(array, "nonfinite_gradients")[-1]
-    )
+    bad = {array: broken(trail, array) for array in trail.arrays}
+    hit = tuple(array for array, rows in bad.items() if rows[-1])
     grown = 0.0
     if known.size:  # where the end is broken, by the last gradient that was a number
-        grown = float((known[-1] if broken else _median(gradient[-count:])) / known[0])
-    rows = [
-        row
-        for row in range(len(trail))
-        if any(
-            trail.column(array, "nonfinite_weights")[row] or trail.column(array, "nonfinite_gradients")[row]
-            for array in trail.arrays
-        )
-    ]
+        grown = float((known[-1] if hit else _median(gradient[-count:])) / known[0])
     loss = loss_of(trail)
     weights = norms(trail, "weight_norm")
     wider = _median(weights[-count:]) > GROWN * weights[0] > 0
@@ -239,12 +225,13 @@ def _exploding(trail: Trail, how: Ending) -> Finding | None:
     runs_away = len(trail) >= SHORT and grown >= RUNAWAY and not _median(loss[-count:]) < loss[0]
     climbs = how is Ending.DIVERGED and (wider or higher or grown >= GROWN)
     lost = not math.isfinite(loss[-1]) and bool(np.isfinite(loss).any())
-    if not (broken or lost or runs_away or climbs):
+    if not (hit or lost or runs_away or climbs):
         return None
     evidence = {"gradient_grown": grown}
-    if rows:
-        evidence["first_bad_step"] = float(trail.steps[rows[0]])
-    return Finding(Kind.EXPLODING, broken, evidence)
+    rows = np.any(list(bad.values()), axis=0)
+    if rows.any():
+        evidence["first_bad_step"] = float(trail.steps[np.argmax(rows)])
+    return Finding(Kind.EXPLODING, hit, evidence)
 
 
 def _never_started(trail: Trail) -> Finding | None:
@@ -254,9 +241,7 @@ def _never_started(trail: Trail) -> Finding | None:
     loss = loss_of(trail)
     if np.isfinite(loss).all():
         first, last = loss[:count], loss[-count:]
-        error = math.sqrt((first.var() + last.var()) / count)
-        fall = float(first.mean() - last.mean()) - 2 * error
-        if fall > HARDLY_FELL * abs(float(loss[:count].mean())):
+        if fall(first, last) > HARDLY_FELL * abs(float(first.mean())):
             return None
     hit: dict[str, float] = {}
     weight, entries = dict.fromkeys(trail.arrays, 0.0), dict.fromkeys(trail.arrays, 0)
@@ -282,11 +267,9 @@ def _uphill(trail: Trail) -> Finding | None:
         rate = _median(trail.column(array, "effective_lr")[-count:, middle][moved])
         if rate < 0:
             hit[array] = rate
-    loss, fall = loss_of(trail), math.nan
-    if np.isfinite(loss).all() and len(loss) > count:
-        first, last = loss[:count], loss[-count:]
-        fall = float(first.mean() - last.mean()) - 2 * math.sqrt((first.var() + last.var()) / count)
-    if not hit or (fall > 0 and len(hit) == len(trail.arrays)):  # the gradient is given with its sign turned
+    loss = loss_of(trail)
+    falls = bool(np.isfinite(loss).all()) and len(loss) > count and fall(loss[:count], loss[-count:]) > 0
+    if not hit or (falls and len(hit) == len(trail.arrays)):  # the gradient is given with its sign turned
         return None
     return Finding(Kind.UPHILL, tuple(hit), {"effective_lr": min(hit.values())})
 

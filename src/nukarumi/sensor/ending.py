@@ -43,7 +43,7 @@ from numpy.typing import NDArray
 from nukarumi._errors import BadInput
 from nukarumi.trail import Trail
 
-__all__ = ["SHORT", "Ending", "Signs", "ending", "loss_of", "mean_of", "norms", "signs"]
+__all__ = ["SHORT", "Ending", "Signs", "broken", "ending", "fall", "loss_of", "mean_of", "norms", "signs"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -169,12 +169,23 @@ def norms(trail: Trail, name: str) -> Floats:
     parts, taken = [], []
     for array in trail.arrays:
         part = trail.column(array, name)
-        broken = trail.column(array, "nonfinite_gradients") + trail.column(array, "nonfinite_weights") > 0
-        taken.append(~np.isnan(part) | broken)
+        taken.append(~np.isnan(part) | broken(trail, array))
         parts.append(np.where(taken[-1], part, 0.0))
     with np.errstate(all="ignore"):
         total: Floats = np.hypot.reduce(parts, axis=0)
     return np.where(np.any(taken, axis=0), total, np.nan)
+
+
+def broken(trail: Trail, array: str) -> NDArray[np.bool_]:
+    """In which rows a gradient or a weight of an array is not finite."""
+    found: NDArray[np.bool_] = trail.column(array, "nonfinite_gradients") + trail.column(array, "nonfinite_weights") > 0
+    return found
+
+
+def fall(before: Floats, after: Floats) -> float:
+    """How far the mean has fallen, beyond twice its standard error."""
+    error = math.sqrt(before.var() / len(before) + after.var() / len(after))
+    return float(before.mean() - after.mean()) - 2 * error
 
 
 def mean_of(values: Floats) -> float:
@@ -200,10 +211,7 @@ def _last_is_broken(trail: Trail) -> bool:
     known = np.isfinite(trail.loss)
     if known.any() and not known[-1]:
         return True
-    return any(
-        trail.column(array, "nonfinite_weights")[-1] or trail.column(array, "nonfinite_gradients")[-1]
-        for array in trail.arrays
-    )
+    return any(broken(trail, array)[-1] for array in trail.arrays)
 
 
 def _climbed(loss: Floats, count: int) -> bool:
@@ -245,8 +253,7 @@ def _falling(loss: Floats, count: int) -> bool:
     before, after = _quarters(loss, count)
     if not np.isfinite(loss).all() or not len(before):
         return False
-    error = math.sqrt(before.var() / len(before) + after.var() / len(after))
-    return float(before.mean() - after.mean()) - 2 * error > FALLING * abs(float(after.mean()))
+    return fall(before, after) > FALLING * abs(float(after.mean()))
 
 
 def _stalled(loss: Floats, count: int) -> bool:

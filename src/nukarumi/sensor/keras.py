@@ -121,7 +121,6 @@ class KerasSensor(Sensor):
     def _release(self) -> None:
         vars(self.optimizer).pop("apply", None)
         vars(self._outer).pop("scale_loss", None)
-        self.flush()
 
     def flush(self) -> None:
         """Wait until every reading of the updates so far has arrived in the trail (JAX)."""
@@ -198,7 +197,8 @@ class KerasSensor(Sensor):
             if gradient is not None and self.watches(variable.path)
         ]
         moves = self._moves()
-        traced = self._tensors is None and _traced(self.optimizer._iterations.value, *(grad for _, grad in pairs))
+        values = [variable.value for variable, _ in pairs]
+        traced = self._tensors is None and _traced(self._updates(), *values, *(gradient for _, gradient in pairs))
         if not traced:
             if moves is not None and not bool(moves):
                 return ()
@@ -207,18 +207,18 @@ class KerasSensor(Sensor):
             pairs = [(variable, self._pushed(variable, gradient)) for variable, gradient in pairs]
         lr = keras.ops.convert_to_tensor(self.optimizer.learning_rate)
         numbers: dict[str, Any] = {"lr": lr, "t": self._updates() + 1}
-        values = [variable.value for variable, _ in pairs]
         if self._tensors is None:
-            return pairs, values, numbers, moves
-        return pairs, self._tensors.keep([value.detach() for value in values], {}) if self.due else [], numbers, moves
+            return pairs, values, numbers, moves, traced
+        before = self._tensors.keep([value.detach() for value in values], {}) if self.due else []
+        return pairs, before, numbers, moves, traced
 
-    def _end(self, pairs: Any, before: list[Any], numbers: dict[str, Any], moves: Any) -> None:
+    def _end(self, pairs: Any, before: list[Any], numbers: dict[str, Any], moves: Any, traced: bool) -> None:
         if self._known == "Nadam":
             numbers["mu_product"] = self.optimizer._u_product.value
         if self._tensors is not None:
             self._end_torch(pairs, before, numbers)
             return
-        if _traced(numbers["t"], *before):
+        if traced:
             self._end_traced(pairs, before, numbers, moves)
             return
         self.step += 1

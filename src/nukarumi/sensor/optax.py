@@ -313,9 +313,6 @@ class OptaxSensor(Sensor):
         self.optimizer = optax.GradientTransformationExtraArgs(self._init, self._update)
         self._every = self.trail.every
 
-    def _release(self) -> None:
-        jax.effects_barrier()  # type: ignore[no-untyped-call]
-
     def flush(self) -> None:
         """Wait until every reading of the updates so far has arrived in the trail."""
         jax.effects_barrier()  # type: ignore[no-untyped-call]

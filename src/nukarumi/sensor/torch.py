@@ -384,7 +384,7 @@ class Tensors:
                 found = self._swept[dtype, *places] = copies, views
             where = [tensors[k].data_ptr() for k in places]
             found[0].take(where, torch.get_num_threads())
-            kept |= {k: Kept(copy, None, None, dtype, at) for k, copy, at in zip(places, found[1], where, strict=True)}
+            kept |= {k: Kept(copy, dtype=dtype, at=at) for k, copy, at in zip(places, found[1], where, strict=True)}
         return [kept[k] for k in range(len(tensors))]
 
     def _kept(self, place: int, tensor: Tensor, rows: Tensor | None) -> Kept:
