@@ -34,6 +34,9 @@ AHEAD = 2
 POLL = 0.5
 """Seconds between two looks at whether nodes have come or gone."""
 
+RECALL = 10.0
+"""Seconds for which tasks that nobody waits for are cancelled again, should they go on."""
+
 
 @dataclass
 class _Job(Generic[Task]):
@@ -146,11 +149,19 @@ class Fleet:
                     else:
                         self._raised(job, value)
                         waiting.appendleft(job)
-        finally:
-            for reference in () if session.lost else flying:  # also when the caller lost interest, or Ctrl-C came
+        finally:  # also when the caller lost interest, or Ctrl-C came
+            if not session.lost:
+                self._recall([*flying])
+
+    def _recall(self, left: list[Any]) -> None:
+        """Take tasks back, and again those that go on: Ray loses a cancellation that meets a task on its way out."""
+        ray, end = self.session.ray, time.monotonic() + min(RECALL, self.seconds)
+        while left:
+            for reference in left:
                 ray.cancel(reference, force=True)
-            if flying and not session.owned and not session.lost:
-                ray.wait([*flying], num_returns=len(flying), timeout=min(10.0, self.seconds))
+            if self.session.owned or time.monotonic() > end:  # one's own Ray ends with all that runs there
+                return
+            _, left = ray.wait(left, num_returns=len(left), timeout=POLL)
 
     def _raised(self, job: _Job[Any], value: bytes) -> None:
         """Let a task that raised be done once more, or give up."""
